@@ -1,0 +1,179 @@
+"""Worker processes that can be killed at any time, and a map over tasks that keeps memory constant.
+
+Workers are spawned, not forked: they share nothing with the parent but what they are given. They ignore Ctrl-C (the
+parent decides), and end when the parent does. What a dead worker was doing is lost and nothing else: the pool starts
+new ones for the next task.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+from app.core.errors import Bug, EnvironmentProblem
+from app.core.jobs.job import CancelToken
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Task = TypeVar("Task")
+
+
+def available_cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class WorkerPool(Executor):
+    """An executor of ``workers`` spawned processes; each runs ``initializer(*arguments)`` once.
+
+    ``initializer`` and every submitted function are module-level functions. Used from one thread, but :meth:`kill` may
+    be called from any.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        initializer: Callable[..., None] | None = None,
+        arguments: tuple[Any, ...] = (),
+    ) -> None:
+        self.workers = workers or available_cores()
+        self._initializer = initializer
+        self._arguments = arguments
+        self._lock = threading.Lock()
+        self._executor: ProcessPoolExecutor | None = None
+        self._closed = False
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Hand a task to a worker, starting workers if there are none; see :func:`outcome` for its errors."""
+        for _ in range(2):
+            executor = self._started()
+            try:
+                return executor.submit(fn, *args, **kwargs)
+            except BrokenProcessPool:  # a worker died while nobody was waiting for it
+                self._discard(executor)
+        raise EnvironmentProblem("worker.killed")
+
+    def kill(self) -> None:
+        """Kill all workers at once: what they were doing fails with ``worker.killed``. Later tasks get new ones."""
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            for process in list((executor._processes or {}).values()):  # public from Python 3.14 on: kill_workers()
+                process.kill()
+            executor.shutdown(wait=True, cancel_futures=True)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the workers when their tasks are done; no more tasks are taken."""
+        with self._lock:
+            executor, self._executor, self._closed = self._executor, None, True
+        if executor is not None:
+            executor.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+    def pids(self) -> tuple[int, ...]:
+        """Return the process ids of the workers that run now."""
+        with self._lock:
+            executor = self._executor
+        return tuple((executor._processes or {}) if executor is not None else ())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the workers: when they are done, or at once if the block was left by an error."""
+        if error is not None:
+            self.kill()
+        self.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def _started(self) -> ProcessPoolExecutor:
+        with self._lock:
+            if self._closed:
+                raise Bug("worker.pool_closed")
+            if self._executor is None:
+                self._executor = ProcessPoolExecutor(
+                    self.workers,
+                    mp_context=multiprocessing.get_context("spawn"),
+                    initializer=_begin,
+                    initargs=(self._initializer, self._arguments),
+                )
+            return self._executor
+
+    def _discard(self, executor: ProcessPoolExecutor) -> None:
+        with self._lock:
+            if self._executor is executor:
+                self._executor = None
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def outcome(future: Future[T], cancel: CancelToken | None = None) -> T:
+    """Wait for a task's result.
+
+    Raises Cancelled if ``cancel`` was the reason that it has none, EnvironmentProblem ``worker.killed`` if its worker
+    died, and otherwise whatever the task raised.
+    """
+    try:
+        return future.result()
+    except (BrokenProcessPool, CancelledError) as error:
+        if cancel is not None:
+            cancel.check()
+        raise EnvironmentProblem("worker.killed") from error
+
+
+def map_unordered(
+    executor: Executor,
+    function: Callable[[Task], T],
+    tasks: Iterable[Task],
+    *,
+    in_flight: int,
+    cancel: CancelToken | None = None,
+) -> Iterator[tuple[Task, T]]:
+    """Yield (task, result) as results come, with at most ``in_flight`` tasks handed out and not yet yielded.
+
+    Works with any executor; cancelling kills the workers of a :class:`WorkerPool` at once. Errors as :func:`outcome`.
+    """
+    token = cancel or CancelToken()
+    waiting: dict[Future[T], Task] = {}
+    source = iter(tasks)
+    kill = executor.kill if isinstance(executor, WorkerPool) else _nothing
+    with token.interrupting(kill):
+        try:
+            while True:
+                token.check()
+                for task in islice(source, in_flight - len(waiting)):
+                    waiting[executor.submit(function, task)] = task
+                if not waiting:
+                    return
+                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield waiting.pop(future), outcome(future, token)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _nothing() -> None:
+    """Other executors are only told to cancel what has not begun."""
+
+
+def _begin(initializer: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    """Run first in every worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.join,), daemon=True).start()
+    if initializer is not None:
+        initializer(*arguments)
+
+
+def _end_with(parent_ended: Callable[[], None]) -> None:
+    parent_ended()
+    os._exit(1)

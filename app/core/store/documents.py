@@ -1,0 +1,236 @@
+"""The documents of a dataset file: header, manifest, and the preparer's signature over the manifest.
+
+Canonical CBOR, parsed strictly: every field is there once, with its type and within its bounds, and nothing else is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from app.core import codec
+from app.core.errors import ProtocolViolation
+
+FORMAT = "consilium-package"
+VERSION = 1
+REPORT_PURPOSE = "preparation report v1"
+
+MAX_PRIMES = 8
+MAX_BLOCKS = 1 << 20
+MAX_COLUMNS = 1 << 20
+MAX_HEADER = 64 << 20
+MAX_MANIFEST = 256 << 20
+MAX_REPORT = 64 << 20
+
+_SIGNED = b"consilium package manifest v1\0"
+
+
+@dataclass(frozen=True)
+class SealedColumn:
+    """One sealed column: the code and meaning hash (32 bytes) of its variable, and which part of it."""
+
+    variable: str
+    meaning: bytes
+    part: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a dataset says of itself.
+
+    ``dataset`` is its random id (16 bytes); ``federation``, ``transcript`` and ``catalogue`` are 32-byte hashes;
+    ``residues`` is how many primes are stored (1 … 8); a block is ``parameters``' ring degree in patients; ``created``
+    in UTC milliseconds.
+    """
+
+    federation: bytes
+    transcript: bytes
+    catalogue: bytes
+    dataset: bytes
+    parameters: str
+    residues: int
+    blocks: int
+    columns: tuple[SealedColumn, ...]
+    created: int
+    columns_per_ciphertext: int = 1
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes."""
+        return codec.encode(
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "federation": self.federation,
+                "transcript": self.transcript,
+                "catalogue": self.catalogue,
+                "dataset": self.dataset,
+                "parameters": self.parameters,
+                "residues": self.residues,
+                "blocks": self.blocks,
+                "columns per ciphertext": self.columns_per_ciphertext,
+                "columns": [[column.variable, column.meaning, column.part] for column in self.columns],
+                "created": self.created,
+            }
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Header:
+        """Parse canonical bytes. Raises ProtocolViolation ``package.malformed``, ``package.newer`` or ``codec.*``."""
+        fields = _Fields(codec.decode(data, MAX_HEADER), "header")
+        fields.identify()
+        header = cls(
+            federation=fields.bytes("federation", 32),
+            transcript=fields.bytes("transcript", 32),
+            catalogue=fields.bytes("catalogue", 32),
+            dataset=fields.bytes("dataset", 16),
+            parameters=fields.text("parameters"),
+            residues=fields.number("residues", 1, MAX_PRIMES),
+            blocks=fields.number("blocks", 1, MAX_BLOCKS),
+            columns_per_ciphertext=fields.number("columns per ciphertext", 1, 1),
+            columns=tuple(_column(each) for each in fields.list("columns", MAX_COLUMNS)),
+            created=fields.number("created", 0, 1 << 52),
+        )
+        fields.finish()
+        if len({(column.variable, column.part) for column in header.columns}) != len(header.columns):
+            raise ProtocolViolation("package.malformed", part="columns")
+        return header
+
+    @property
+    def hash(self) -> bytes:
+        """SHA-256 of the canonical bytes."""
+        return hashlib.sha256(self.encode()).digest()
+
+    def column_index(self, variable: str, part: str) -> int | None:
+        """Return the position of a sealed column, or None."""
+        return next((i for i, c in enumerate(self.columns) if (c.variable, c.part) == (variable, part)), None)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the preparer signs: hashes of everything, and the preparer's Ed25519 public key (32 bytes).
+
+    ``blocks`` has, for each column, the SHA-256 of each of its blocks one after the other; the hash of a block is over
+    its residue blobs in the order of the primes.
+    """
+
+    header: bytes
+    report: bytes
+    blocks: tuple[bytes, ...]
+    preparer: bytes
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes."""
+        return codec.encode(
+            {
+                "format": f"{FORMAT}-manifest",
+                "version": VERSION,
+                "header": self.header,
+                "report": self.report,
+                "blocks": list(self.blocks),
+                "preparer": self.preparer,
+            }
+        )
+
+    @classmethod
+    def decode(cls, data: bytes, header: Header) -> Manifest:
+        """Parse canonical bytes of the manifest of ``header``; errors as :meth:`Header.decode`."""
+        fields = _Fields(codec.decode(data, MAX_MANIFEST), "manifest")
+        fields.identify(f"{FORMAT}-manifest")
+        blocks = fields.list("blocks", len(header.columns))
+        manifest = cls(
+            header=fields.bytes("header", 32),
+            report=fields.bytes("report", 32),
+            blocks=tuple(_exactly(each, 32 * header.blocks, "blocks") for each in blocks),
+            preparer=fields.bytes("preparer", 32),
+        )
+        fields.finish()
+        if len(blocks) != len(header.columns):
+            raise ProtocolViolation("package.malformed", part="blocks")
+        return manifest
+
+    def block_hash(self, column: int, block: int) -> bytes:
+        """Return the SHA-256 of one block of one column."""
+        return self.blocks[column][32 * block : 32 * block + 32]
+
+
+def signed_bytes(manifest: bytes) -> bytes:
+    """Return what the preparer signs."""
+    return _SIGNED + manifest
+
+
+def check_signature(manifest: bytes, signature: bytes, preparer: bytes) -> None:
+    """Raise ProtocolViolation ``package.bad_signature`` unless ``preparer`` signed ``manifest``."""
+    try:
+        Ed25519PublicKey.from_public_bytes(preparer).verify(signature, signed_bytes(manifest))
+    except (InvalidSignature, ValueError) as error:
+        raise ProtocolViolation("package.bad_signature") from error
+
+
+def fingerprint(preparer: bytes) -> str:
+    """Return what two people compare: the first 16 bytes of a preparer key's hash, in groups of four digits."""
+    digits = hashlib.sha256(b"consilium/preparer key v1\0" + preparer).hexdigest()[:32]
+    return " ".join(digits[place : place + 4] for place in range(0, 32, 4))
+
+
+class _Fields:
+    """A CBOR map being taken apart: every field is taken once with its type, and none may be left."""
+
+    def __init__(self, value: object, part: str) -> None:
+        if type(value) is not dict:
+            raise ProtocolViolation("package.malformed", part=part)
+        self._left: dict[Any, Any] = dict(value)
+        self._part = part
+
+    def identify(self, expected: str = FORMAT) -> None:
+        if self._left.pop("format", None) != expected:
+            self._refuse()
+        version = self.number("version", 1, 1 << 31)
+        if version > VERSION:
+            raise ProtocolViolation("package.newer", found=version, known=VERSION)
+
+    def bytes(self, name: str, length: int) -> bytes:
+        return _exactly(self._left.pop(name, None), length, self._part)
+
+    def text(self, name: str) -> str:
+        value = self._left.pop(name, None)
+        if type(value) is not str or len(value) > 64:
+            self._refuse()
+        return value
+
+    def number(self, name: str, least: int, most: int) -> int:
+        value = self._left.pop(name, None)
+        if type(value) is not int or not least <= value <= most:
+            self._refuse()
+        return value
+
+    def list(self, name: str, limit: int) -> list[Any]:
+        value = self._left.pop(name, None)
+        if type(value) is not list or len(value) > limit:
+            self._refuse()
+        return value
+
+    def finish(self) -> None:
+        if self._left:
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise ProtocolViolation("package.malformed", part=self._part)
+
+
+def _column(value: object) -> SealedColumn:
+    if type(value) is not list or len(value) != 3:
+        raise ProtocolViolation("package.malformed", part="columns")
+    variable, meaning, part = value
+    if type(variable) is not str or type(part) is not str or max(len(variable), len(part)) > 256:
+        raise ProtocolViolation("package.malformed", part="columns")
+    return SealedColumn(variable, _exactly(meaning, 32, "columns"), part)
+
+
+def _exactly(value: object, length: int, part: str) -> bytes:
+    if type(value) is not bytes or len(value) != length:
+        raise ProtocolViolation("package.malformed", part=part)
+    return value

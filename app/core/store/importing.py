@@ -1,0 +1,227 @@
+"""Import a package into the profile: everything is verified, and only what was verified is copied.
+
+The residues are read once. Each is checked (size, header, below its prime) and hashed while it is copied, and a column
+is committed only when the hashes of all its blocks are those that the preparer signed; so nobody can change the
+package between its check and its copy. The copy grows in ``datasets/<id>.part`` in the order of ids, which is the order
+in which queries read. A crash leaves it there with the number of whole columns in ``dataset_imports``; importing the
+same package again goes on. Renaming the whole copy and adding its row come last; until then the old version is the
+active one, and after a crash between the two the next import finishes or the next opening cleans up.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.catalogue.model import Catalogue
+from app.core.crypto.format import residue_size
+from app.core.crypto.parameters import ParameterSet
+from app.core.errors import EnvironmentProblem, ProtocolViolation, UserError
+from app.core.files import disk_problems, publish
+from app.core.jobs.job import Job
+from app.core.store.database import database_problems
+from app.core.store.dataset_file import open_for_writing, residue_id
+from app.core.store.datasets import DatasetRow
+from app.core.store.documents import Header, fingerprint
+from app.core.store.package import Package, open_package
+from app.core.store.profile import Profile
+
+_STEP = "data.step.importing"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a package must agree with: the federation's id, transcript hash, catalogue and parameter set."""
+
+    federation: bytes
+    transcript: bytes
+    catalogue: Catalogue
+    parameters: ParameterSet
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The dataset's row; whether it was there already; whether its preparer was pinned just now."""
+
+    dataset: DatasetRow
+    already: bool
+    pinned: bool
+
+
+def check_belongs(header: Header, expected: Expected) -> None:
+    """Refuse the dataset of another federation, ceremony or parameter set, and variables that mean something else.
+
+    Raises UserError ``package.other_federation``, ``package.other_ceremony``, ``package.other_parameters``,
+    ``package.unknown_variable``, ``package.meaning_differs``; ProtocolViolation ``package.wrong_columns``.
+    """
+    if header.federation != expected.federation:
+        raise UserError("package.other_federation")
+    if header.transcript != expected.transcript:
+        raise UserError("package.other_ceremony")
+    if header.parameters != expected.parameters.name:
+        raise UserError("package.other_parameters", found=header.parameters, expected=expected.parameters.name)
+    if header.residues > expected.parameters.levels:
+        raise ProtocolViolation("package.malformed", part="residues")
+    parts: dict[str, list[str]] = {}
+    for column in header.columns:
+        variable = expected.catalogue.find(column.variable)
+        if variable is None:
+            raise UserError("package.unknown_variable", variable=column.variable)
+        if variable.meaning != column.meaning:
+            raise UserError("package.meaning_differs", variable=column.variable)
+        parts.setdefault(column.variable, []).append(column.part)
+    for code, found in parts.items():
+        if found != [column.part for column in expected.catalogue.variable(code).columns]:
+            raise ProtocolViolation("package.wrong_columns", variable=code)
+
+
+def verify_residues(package: Package, parameters: ParameterSet, job: Job) -> None:
+    """Check every residue and the hash of every block; raises as :meth:`Package.column`, and Cancelled."""
+    header = package.header
+    package.check_complete()
+    meter = job.meter("data.step.verifying", len(header.columns) * header.residues * header.blocks)
+    for column in range(len(header.columns)):
+        for _ in package.column(column, parameters):
+            meter.advance()
+
+
+def import_package(
+    path: Path, profile: Profile, expected: Expected, *, now: int, preparer: str | None = None, job: Job | None = None
+) -> Imported:
+    """Verify the package at ``path`` and make it the profile's active dataset.
+
+    The first import pins its preparer; later ones must come from a pinned preparer, or from the one whose fingerprint
+    (:func:`app.core.store.documents.fingerprint`) is given. Raises as :func:`open_package`, :func:`check_belongs` and
+    :meth:`Package.column`; UserError ``package.other_preparer``; EnvironmentProblem ``disk.*``; Cancelled.
+    """
+    job = job or Job()
+    with open_package(path) as package:
+        check_belongs(package.header, expected)
+        pinned = _check_preparer(profile, package.manifest.preparer, preparer)
+        package.check_complete()
+        known = profile.datasets.get(package.header.dataset)
+        if known is not None:
+            if known.manifest_hash != package.manifest_hash:
+                raise ProtocolViolation("package.id_reused")
+            return Imported(known, already=True, pinned=False)
+        try:
+            _copy(package, profile, expected.parameters, now, job)
+        except ProtocolViolation:
+            _abandon(profile, package.header.dataset)
+            raise
+        return Imported(_activate(package, profile, now), already=False, pinned=pinned)
+
+
+def remove_dataset(profile: Profile, dataset: bytes) -> None:
+    """Delete a version that is not active. Raises UserError ``dataset.active`` or ``dataset.not_found``."""
+    profile.datasets.remove(dataset)
+    path = profile.dataset_path(dataset)
+    with disk_problems(path):
+        path.unlink(missing_ok=True)
+
+
+def _check_preparer(profile: Profile, key: bytes, named: str | None) -> bool:
+    """Return whether ``key`` will be pinned by this import; refuse a preparer that nobody vouches for."""
+    known = [preparer.key for preparer in profile.preparers.all()]
+    found = fingerprint(key)
+    if named is not None and _digits(named) != _digits(found):
+        raise UserError("package.other_preparer", found=found, expected=named[:64])
+    if key in known:
+        return False
+    if known and named is None:
+        raise UserError("package.other_preparer", found=found, expected=fingerprint(known[-1]))
+    return True
+
+
+def _digits(text: str) -> str:
+    return "".join(text.split()).lower()
+
+
+def _copy(package: Package, profile: Profile, parameters: ParameterSet, now: int, job: Job) -> None:
+    """Bring ``datasets/<id>.part`` to the whole package, beginning where an earlier import stopped."""
+    header = package.header
+    partial = profile.partial_path(header.dataset)
+    done = _resume(package, profile, now)
+    per_column = header.residues * header.blocks
+    _check_space(partial, (len(header.columns) - done) * per_column * residue_size(parameters))
+    meter = job.meter(_STEP, len(header.columns) * per_column, done * per_column)
+    with closing(open_for_writing(partial)) as connection, database_problems(partial):
+        for column in range(done, len(header.columns)):
+            connection.execute("BEGIN")
+            for identifier, blob in package.column(column, parameters):
+                connection.execute("INSERT OR REPLACE INTO residue VALUES (?, ?)", (identifier, blob))
+                meter.advance()
+            connection.execute("COMMIT")
+            profile.imports.advance(header.dataset, column + 1)
+        connection.execute("BEGIN")
+        connection.executemany(
+            "INSERT OR REPLACE INTO document VALUES (?, ?)",
+            [
+                ("header", package.header_bytes),
+                ("manifest", package.manifest_bytes),
+                ("signature", package.signature),
+                ("report", package.report),
+            ],
+        )
+        connection.execute("COMMIT")
+
+
+def _resume(package: Package, profile: Profile, now: int) -> int:
+    """Return how many columns of the copy are whole; begin anew where the copy is missing or damaged."""
+    dataset = package.header.dataset
+    partial, final = profile.partial_path(dataset), profile.dataset_path(dataset)
+    under_way = profile.imports.get(dataset)
+    if under_way is not None and under_way.manifest_hash == package.manifest_hash:
+        with disk_problems(partial):
+            if final.exists() and not partial.exists():  # stopped between the renaming and the row
+                os.replace(final, partial)
+        with suppress(EnvironmentProblem, sqlite3.Error), closing(open_for_writing(partial)) as connection:
+            last = residue_id(under_way.columns_done, 0, 0)
+            found = connection.execute("SELECT count(*) FROM residue WHERE id < ?", (last,)).fetchone()[0]
+            if found == under_way.columns_done * package.header.residues * package.header.blocks:
+                return under_way.columns_done
+    _abandon(profile, dataset)
+    profile.imports.begin(dataset, manifest_hash=package.manifest_hash, now=now)
+    return 0
+
+
+def _activate(package: Package, profile: Profile, now: int) -> DatasetRow:
+    header = package.header
+    publish(profile.partial_path(header.dataset), profile.dataset_path(header.dataset))
+    with profile.database.atomic():
+        profile.preparers.pin(package.manifest.preparer, name="", now=now)
+        row = profile.datasets.add(
+            header.dataset,
+            manifest_hash=package.manifest_hash,
+            header=package.header_bytes,
+            report=package.report,
+            preparer=package.manifest.preparer,
+            now=now,
+        )
+    for other in profile.imports.all():  # they will not be taken up again: there is a newer dataset now
+        _abandon(profile, other.id)
+    return row
+
+
+def _abandon(profile: Profile, dataset: bytes) -> None:
+    """Forget an import and remove its files; never the file of a dataset that has a row."""
+    profile.imports.abandon(dataset)
+    partial = profile.partial_path(dataset)
+    leftovers = [partial, partial.with_name(partial.name + "-journal")]
+    if profile.datasets.get(dataset) is None:
+        leftovers.append(profile.dataset_path(dataset))
+    for path in leftovers:
+        with disk_problems(path):
+            path.unlink(missing_ok=True)
+
+
+def _check_space(path: Path, needed: int) -> None:
+    """Refuse to begin what cannot end. Raises EnvironmentProblem ``disk.too_small``."""
+    with disk_problems(path):
+        free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise EnvironmentProblem("disk.too_small", path=str(path.parent), needed=needed >> 20, free=free >> 20)

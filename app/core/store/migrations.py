@@ -1,0 +1,145 @@
+"""The schema of the site's database, as a list of steps. A step never changes once it has landed; add a new one.
+
+All tables are STRICT. Times are UTC milliseconds. What is secret is sealed before it comes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlite_utils import Database, Migrations
+
+
+def _first(database: Database) -> None:
+    """Settings of the profile, datasets and their import, messages and sessions, ledgers, runs, refusals, backups."""
+    database.executescript(_FIRST)
+
+
+_FIRST = """
+CREATE TABLE profile (
+    key TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE preparers (
+    key BLOB PRIMARY KEY,
+    name TEXT NOT NULL,
+    pinned INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE datasets (
+    id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL UNIQUE,
+    manifest_hash BLOB NOT NULL,
+    header BLOB NOT NULL,
+    report BLOB NOT NULL,
+    preparer BLOB NOT NULL REFERENCES preparers(key),
+    imported INTEGER NOT NULL,
+    active INTEGER NOT NULL CHECK (active IN (0, 1))
+) STRICT;
+CREATE UNIQUE INDEX one_active_dataset ON datasets(active) WHERE active = 1;
+
+CREATE TABLE dataset_imports (
+    id BLOB PRIMARY KEY,
+    manifest_hash BLOB NOT NULL,
+    columns_done INTEGER NOT NULL,
+    started INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE sessions (
+    id BLOB PRIMARY KEY,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    data BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE messages_out (
+    id BLOB PRIMARY KEY,
+    session BLOB NOT NULL,
+    envelope BLOB NOT NULL,
+    recipients BLOB NOT NULL,
+    queued INTEGER NOT NULL,
+    sent INTEGER
+) STRICT;
+CREATE INDEX messages_unsent ON messages_out(queued) WHERE sent IS NULL;
+
+CREATE TABLE messages_in (
+    sender INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    session BLOB NOT NULL,
+    type TEXT NOT NULL,
+    envelope BLOB NOT NULL,
+    received INTEGER NOT NULL,
+    handled INTEGER,
+    PRIMARY KEY (sender, id)
+) STRICT;
+CREATE INDEX messages_unhandled ON messages_in(received) WHERE handled IS NULL;
+CREATE INDEX messages_of_session ON messages_in(session, type);
+
+CREATE TABLE secrets_at_rest (
+    name TEXT PRIMARY KEY,
+    sealed BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE share_ledger (
+    ciphertext BLOB PRIMARY KEY,
+    session BLOB NOT NULL,
+    attempt INTEGER NOT NULL,
+    quorum BLOB NOT NULL,
+    sealed_randomness BLOB NOT NULL,
+    share BLOB,
+    reserved INTEGER NOT NULL,
+    stored INTEGER,
+    UNIQUE (session, attempt),
+    CHECK ((share IS NULL) = (stored IS NULL))
+) STRICT;
+
+CREATE TABLE contributions_seen (
+    mask BLOB PRIMARY KEY,
+    session BLOB NOT NULL,
+    attempt INTEGER NOT NULL,
+    sender INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE released (
+    session BLOB PRIMARY KEY,
+    query_hash BLOB NOT NULL,
+    data BLOB NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX released_by_query ON released(query_hash);
+
+CREATE TABLE runs (
+    id BLOB PRIMARY KEY,
+    text TEXT NOT NULL,
+    state TEXT NOT NULL,
+    data BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE refusals (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    sender INTEGER,
+    details BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE backups (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL
+) STRICT;
+"""
+
+_STEPS: tuple[tuple[str, Callable[[Database], None]], ...] = (("0001_first", _first),)
+
+KNOWN = frozenset(name for name, _ in _STEPS)
+"""The names of all steps; a database with another one was written by a newer program."""
+
+migrations = Migrations("consilium")
+for _name, _step in _STEPS:
+    migrations(name=_name)(_step)
