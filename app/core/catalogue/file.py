@@ -1,0 +1,68 @@
+"""The readable catalogue file (TOML 1.0, UTF-8): keys as in :mod:`app.core.catalogue.plain`.
+
+format = "consilium-catalogue"
+name = "Breast cancer study"
+version = 1
+
+[[variable]]
+code = "sex"
+kind = "category"
+label = { en = "Sex", fr = "Sexe", de = "Geschlecht" }
+levels = [
+    { code = "female", label = { en = "female", fr = "femme", de = "weiblich" } },
+    { code = "male", label = { en = "male", fr = "homme", de = "männlich" } },
+]
+
+[[variable]]
+code = "age"
+kind = "number"
+label = { en = "Age", fr = "Âge", de = "Alter" }
+unit = "a"
+unit_label = { en = "years", fr = "ans", de = "Jahre" }
+cut_points = [40, 50, 60, 70]
+"""
+
+from __future__ import annotations
+
+import tomllib
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from app.core.catalogue.model import MAX_BYTES, Catalogue
+from app.core.errors import UserError
+from app.core.files import disk_problems
+
+
+def load_catalogue(path: Path) -> Catalogue:
+    """Read a catalogue file.
+
+    Raises UserError ``catalogue.*`` that names ``file``, ``variable`` and ``field``; EnvironmentProblem ``file.*`` if
+    the file cannot be read.
+    """
+    with disk_problems(path), open(path, "rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    return parse_catalogue(data, path.name)
+
+
+def parse_catalogue(data: bytes, name: str) -> Catalogue:
+    """Read the bytes of a catalogue file; ``name`` is what errors call it. Raises UserError ``catalogue.*``."""
+    if len(data) > MAX_BYTES:
+        raise UserError("catalogue.file_too_large", file=name, size=len(data), limit=MAX_BYTES)
+    try:
+        plain = tomllib.loads(data.decode("utf-8"), parse_float=_decimal)
+    except UnicodeDecodeError as error:
+        raise UserError("catalogue.not_utf8", file=name, position=error.start) from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UserError("catalogue.not_toml", file=name, reason=str(error)) from error
+    try:
+        return Catalogue.from_plain(plain)
+    except UserError as error:
+        raise UserError(error.code, **{**error.params, "file": name}) from error
+
+
+def _decimal(text: str) -> Decimal:
+    """Read a TOML float exactly; what Decimal cannot hold becomes "not a number", which the model refuses by name."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal("NaN")

@@ -1,0 +1,124 @@
+"""Seconds expected of a plan: counted operations times constants measured on this kind of machine.
+
+The constants are for N = 16384 and scale with N. They need not be right to choose between plans, only in proportion;
+:func:`calibrated` corrects them by one quick measurement so that the forecast on screen is honest.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.core.query.plan import Final, Formula, Plan, Product, Stage, Sum
+
+_REFERENCE_DEGREE = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Seconds at N = 16384; what SEAL does is quadratic in the primes k: a·k + b·k²."""
+
+    read: float = 0.00016
+    """Reading, unpacking and checking one residue of one column and block."""
+    product: float = 0.000050
+    """A reduced product at one point and prime."""
+    final_product: float = 0.000025
+    """A product that is only added up."""
+    term: float = 0.000009
+    """Adding one term of a sum at one point and prime."""
+    load: float = 0.00011
+    """Handing one polynomial at one prime to SEAL."""
+    relinearize: tuple[float, float] = (0.0011, 0.00026)
+    switch: tuple[float, float] = (0.0006, 0.00001)
+    fetch: float = 0.00031
+    """Reading one polynomial at one prime back from SEAL."""
+    interpolate: float = 0.00004
+    """One coefficient of interpolation at one prime."""
+    release: float = 0.0025
+    """Making the contribution, beside the encryption of zero."""
+    start: float = 0.003
+    """Handing a job to a worker and taking its result back."""
+
+    def plan(self, plan: Plan) -> float:
+        """Return the seconds of one core that ``plan`` takes, reading included."""
+        release = plan.release_level
+        block = self.read * sum(column.residues for column in plan.columns) + 2 * self.term * release * len(plan.linear)
+        block += sum(self._stage(stage) for stage in plan.stages)
+        once = self.release
+        if plan.final is not None:
+            block += self._formula(plan.final.formula) * plan.final.level
+            once += self._finish(plan.final, release)
+        scale = plan.parameters.ring_degree / _REFERENCE_DEGREE
+        return self.start + scale * (plan.blocks * block + once)
+
+    def _stage(self, stage: Stage) -> float:
+        polynomials = stage.formula.degree + 1
+        seconds = stage.level * (self._formula(stage.formula) + self.interpolate * polynomials)
+        seconds += self._relinearizations(polynomials, stage.level)
+        level = stage.level
+        for output in stage.outputs:
+            seconds += self._switches(2, level, output) + 2 * output * self.fetch
+            level = output
+        return seconds
+
+    def _finish(self, final: Final, release: int) -> float:
+        polynomials = final.formula.degree + 1
+        seconds = final.level * self.interpolate * polynomials**2
+        if final.level > final.relinearization_level:
+            seconds += polynomials * final.level * self.load
+            seconds += self._switches(polynomials, final.level, final.relinearization_level)
+            seconds += polynomials * final.relinearization_level * self.fetch
+        seconds += self._relinearizations(polynomials, final.relinearization_level)
+        return seconds + self._switches(2, final.relinearization_level, release) + 2 * release * self.fetch
+
+    def _relinearizations(self, polynomials: int, level: int) -> float:
+        linear, square = self.relinearize
+        each = linear * level + square * level**2 + 3 * level * self.load
+        return (polynomials - 2) * each + (polynomials - 3) * 2 * level * self.fetch
+
+    def _switches(self, polynomials: int, level: int, target: int) -> float:
+        linear, square = self.switch
+        return sum((linear * k + square * k * k) * polynomials / 2 for k in range(target + 1, level + 1))
+
+    def _formula(self, formula: Formula) -> float:
+        """Seconds of one block and prime."""
+        points = formula.degree + 1
+        seconds = 0.0
+        for step, degree in zip(formula.steps, formula.degrees[len(formula.sources) :], strict=True):
+            match step:
+                case Sum(terms, _) if degree == 1 and len(terms) > 1:
+                    seconds += 2 * (self.term * len(terms) + self.product)
+                case Sum(terms, _):
+                    seconds += points * self.term * (len(terms) + 1)
+                case Product():
+                    seconds += points * self.product
+        return seconds + points * (self.final_product - self.product + 2 * self.term)
+
+
+def calibrated(costs: Costs | None = None) -> Costs:
+    """Return the constants scaled to this machine by the time of a thousand numpy products (about 10 ms)."""
+    costs = costs or Costs()
+    left = np.arange(_REFERENCE_DEGREE, dtype=np.int64)
+    result = np.empty_like(left)
+    fastest = min(_timed(left, result) for _ in range(5))
+    factor = fastest / _REFERENCE_MULTIPLICATIONS
+    scaled = {
+        name: tuple(part * factor for part in value) if isinstance(value, tuple) else value * factor
+        for name, value in ((name, getattr(costs, name)) for name in Costs.__slots__)
+    }
+    return replace(costs, **scaled)
+
+
+_REFERENCE_MULTIPLICATIONS = 0.0009
+"""Seconds of 200 products of 16384 numbers where the constants were measured."""
+
+
+def _timed(
+    left: np.ndarray[tuple[int], np.dtype[np.int64]], result: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> float:
+    started = time.perf_counter()
+    for _ in range(200):
+        np.multiply(left, left, out=result)
+    return time.perf_counter() - started
