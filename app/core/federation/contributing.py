@@ -1,0 +1,74 @@
+"""Answering a request from this site's active dataset: check it, plan it, compute it, add this site's own noise."""
+
+from __future__ import annotations
+
+import math
+
+from app.core.crypto.parameters import get
+from app.core.disclosure.noise import Noise
+from app.core.errors import UserError
+from app.core.federation.local_site import LocalSite
+from app.core.federation.query_messages import Request
+from app.core.federation.query_session import Made
+from app.core.query.canonical import query_hash
+from app.core.query.evaluator import evaluate
+from app.core.query.plan import DatasetShape
+from app.core.query.planner import Openers, make_plan
+from app.core.store.documents import Header
+
+COUNT_SENSITIVITY = 1
+"""Adding or removing one patient changes a count by at most 1."""
+
+
+def dataset_shape(header: Header) -> DatasetShape:
+    """Return what the planner needs to know of a dataset."""
+    return DatasetShape(
+        parameters=get(header.parameters),
+        residues=header.residues,
+        blocks=header.blocks,
+        columns=tuple((column.variable, column.part) for column in header.columns),
+        meanings={column.variable: column.meaning for column in header.columns if column.variable},
+    )
+
+
+class DatasetContributor:
+    """Computes contributions from the active dataset of one site."""
+
+    def __init__(self, site: LocalSite) -> None:
+        self._site = site
+
+    def contribute(self, session: bytes, asker: int, request: Request) -> Made:
+        """Return this site's contribution.
+
+        Raises UserError: ``data.no_dataset``, ``query.variable_differs`` (the asker means another variable), or why the
+        query cannot be planned on this dataset.
+        """
+        site = self._site
+        active = site.profile.datasets.active()
+        if active is None:
+            raise UserError("data.no_dataset")
+        for code, meaning in request.meanings.items():
+            if site.catalogue.variable(code).meaning != meaning:
+                raise UserError("query.variable_differs", variable=code)
+        shape = dataset_shape(Header.decode(active.header))
+        openers = Openers(sites=len(site.roster.sites), quorum=site.roster.quorum)
+        plan = make_plan(request.query, site.catalogue, shape, openers)
+        contribution = evaluate(
+            plan,
+            site.profile.dataset_path(active.id),
+            site.key_directory,
+            site.executor,
+            noise=self._noise(request, active.id),
+        )
+        return Made(contribution, math.ceil(plan.noise_bits))
+
+    def _noise(self, request: Request, dataset: bytes) -> tuple[int, ...]:
+        """Return this site's own sticky noise for each released number; none for an exact release."""
+        if request.epsilon is None:
+            return ()
+        noise = Noise(self._site.root.derive("noise key v1"))
+        asked = query_hash(request.query, self._site.catalogue)
+        return tuple(
+            noise.laplace(asked, dataset, request.epsilon, COUNT_SENSITIVITY, position)
+            for position in range(request.results)
+        )

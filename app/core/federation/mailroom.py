@@ -1,0 +1,211 @@
+"""Sending and receiving: signed envelopes go out through the outbox and come in through the inbox, each once.
+
+A message is signed and stored in the same transaction as the change of state that it tells; a retry sends the stored
+bytes. Every site also hears itself: its own messages lie in its inbox too, so a session's state is a function of the
+inbox alone. What is refused is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from app.core import codec
+from app.core.errors import EnvironmentProblem, PeerProblem, ProtocolViolation
+from app.core.federation import envelope as envelopes
+from app.core.federation.envelope import Envelope
+from app.core.federation.local_site import LocalSite
+from app.core.store.messages import OutMessage
+from app.core.store.profile import Profile
+
+BODY_LIMIT = 1 << 20
+
+
+class Post(Protocol):
+    """What carries bytes between sites: inside one program, or the relay."""
+
+    def send(self, envelope: bytes, recipients: tuple[int, ...]) -> None:
+        """Hand over a signed envelope for ``recipients`` (never empty)."""
+        ...
+
+    def fetch(self, name: bytes, limit: int) -> Iterable[bytes]:
+        """Return the pieces of a blob that another site offers; raises PeerProblem ``post.blob_missing``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A signed message that is not queued yet (a reveal waits for every site's commitment)."""
+
+    id: bytes
+    session: bytes
+    recipients: tuple[int, ...]
+    envelope: bytes
+
+
+class Mailroom:
+    """The messages of one site in one federation."""
+
+    def __init__(self, site: LocalSite, types: Iterable[str]) -> None:
+        self._profile = site.profile
+        self._key = site.key
+        self._roster = site.roster
+        self.position = site.position
+        self._types = frozenset(types)
+        self._clock = site.clock
+        self._random = site.random
+
+    def draft(self, type: str, session: bytes, body: object, recipients: tuple[int, ...] = ()) -> Draft:
+        """Sign a message whose body is sealed to ``recipients`` (() = every site) and to ourselves."""
+        readers = sorted({*(recipients or self._roster.positions), self.position})
+        id_ = self._random(16)
+        recipients = tuple(sorted(recipients))
+        context = envelopes.body_context(
+            federation=self._roster.federation_id,
+            type=type,
+            sender=self.position,
+            recipients=recipients,
+            session=session,
+            id=id_,
+        )
+        keys = {position: self._roster.keys[position] for position in readers}
+        message = Envelope(
+            federation=self._roster.federation_id,
+            type=type,
+            sender=self.position,
+            recipients=recipients,
+            session=session,
+            id=id_,
+            time=self._clock.now(),
+            body=envelopes.seal_body(codec.encode(body), keys, context, random=self._random),
+        )
+        return Draft(id_, session, recipients, envelopes.sign(message, self._key))
+
+    def queue(self, draft: Draft) -> None:
+        """Put a drafted message into the outbox and our own inbox; call inside ``database.atomic()``."""
+        now = self._clock.now()
+        others = tuple(p for p in draft.recipients or self._roster.positions if p != self.position)
+        if others:
+            self._profile.outbox.queue(
+                draft.id, session=draft.session, envelope=draft.envelope, recipients=others, now=now
+            )
+        message = self._opened(draft.envelope, check_recipient=False)
+        self._keep(message, draft.envelope)
+
+    def post(self, type: str, session: bytes, body: object, recipients: tuple[int, ...] = ()) -> None:
+        """Draft and queue in one."""
+        self.queue(self.draft(type, session, body, recipients))
+
+    def receive(self, data: bytes) -> bool:
+        """Take in bytes that claim to be a message for us. Return whether they are new.
+
+        Raises ProtocolViolation ``envelope.*`` or ``mail.id_used_twice``; the refusal is recorded.
+        """
+        try:
+            message = self._opened(data)
+            with self._profile.database.atomic():
+                if self._keep(message, data):
+                    return True
+            stored = self._profile.inbox.get(*message.key)
+            if stored is None or stored.envelope != data:
+                raise ProtocolViolation("mail.id_used_twice", sender=message.sender)
+            return False
+        except ProtocolViolation as error:
+            sender = error.params.get("sender")
+            self._profile.refusals.add(
+                error.code,
+                sender=sender if isinstance(sender, int) else None,
+                details=error.params,
+                now=self._clock.now(),
+            )
+            raise
+
+    def _opened(self, data: bytes, check_recipient: bool = True) -> Envelope:
+        return envelopes.open_envelope(
+            data,
+            federation=self._roster.federation_id,
+            roster=self._roster.keys,
+            me=self.position if check_recipient else None,
+            types=self._types,
+        )
+
+    def _keep(self, message: Envelope, data: bytes) -> bool:
+        return self._profile.inbox.receive(
+            message.sender,
+            message.id,
+            session=message.session,
+            type=message.type,
+            envelope=data,
+            now=self._clock.now(),
+        )
+
+    def heard(self, session: bytes, type: str) -> Iterator[tuple[int, Any]]:
+        """Yield (sender, body) of every message of a session and type, by sender, in the order of arrival."""
+        for stored in self._profile.inbox.of_session(session, type):
+            message = self._opened(stored.envelope, check_recipient=False)
+            plain = envelopes.open_body(message.body, self.position, self._key, message.context, BODY_LIMIT)
+            yield message.sender, codec.decode(plain, BODY_LIMIT)
+
+    def unsent(self) -> tuple[OutMessage, ...]:
+        """Return what still has to leave."""
+        return self._profile.outbox.unsent()
+
+    def deliver(self, post: Post) -> int:
+        """Send what is waiting in the outbox, in order; return how many messages left."""
+        count = 0
+        for message in self.unsent():
+            post.send(message.envelope, message.recipients)
+            self._profile.outbox.mark_sent(message.id, now=self._clock.now())
+            count += 1
+        return count
+
+    def blob(self, post: Post, name: bytes, limit: int) -> None:
+        """Make sure that the blob ``name`` is here, fetching it if it is not; checked against its name."""
+        if name not in self._profile.blobs:
+            self._profile.blobs.put(post.fetch(name, limit), limit=limit, expected=name)
+
+
+class LocalPost:
+    """Carries messages between sites that live in one program, as bytes; the relay takes its place."""
+
+    def __init__(self) -> None:
+        self._mailrooms: dict[int, Mailroom] = {}
+        self._profiles: dict[int, Profile] = {}
+        self._waiting: list[tuple[int, bytes]] = []
+
+    def connect(self, mailroom: Mailroom, profile: Profile) -> None:
+        """Make a site reachable; a later call for the same position replaces it (after a restart)."""
+        self._mailrooms[mailroom.position] = mailroom
+        self._profiles[mailroom.position] = profile
+
+    def disconnect(self, position: int) -> None:
+        """Make a site unreachable; what is sent to it waits."""
+        self._mailrooms.pop(position, None)
+        self._profiles.pop(position, None)
+
+    def send(self, envelope: bytes, recipients: tuple[int, ...]) -> None:
+        """Keep the envelope for each recipient until it is delivered."""
+        self._waiting.extend((position, envelope) for position in recipients)
+
+    def fetch(self, name: bytes, limit: int) -> Iterable[bytes]:
+        """Return a blob from whichever connected site has it."""
+        for profile in self._profiles.values():
+            if name in profile.blobs:
+                return [profile.blobs.get(name, limit=limit)]
+        raise PeerProblem("post.blob_missing", name=name.hex())
+
+    def carry(self) -> int:
+        """Deliver what is waiting for connected sites; return how many messages were new to their readers."""
+        waiting, self._waiting = self._waiting, []
+        new = 0
+        for position, data in waiting:
+            mailroom = self._mailrooms.get(position)
+            if mailroom is None:
+                self._waiting.append((position, data))
+                continue
+            try:
+                new += mailroom.receive(data)
+            except (ProtocolViolation, EnvironmentProblem):
+                continue  # recorded by the receiver; an altered message never stops the others
+        return new

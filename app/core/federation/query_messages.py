@@ -1,0 +1,191 @@
+"""The messages of a query's life, read strictly.
+
+All bodies are sealed; ``attempt`` counts from 1. Another quorum is another attempt: re-randomised contributions, new
+pads, fresh flooding; the set of contributing sites stays what the first close said. The readers of a contribution
+are the quorum and the asker.
+
+    query.request       {query, noise, contributors, quorum, minimum, key, meanings, purpose}   asker → all
+    query.commit        {attempt, hash, noise_bits}                                              contributor → all
+    query.decline       {code}                                                                   contributor → all
+    query.close         {contributors, hashes}                                                   asker → all
+    query.retry         {attempt, quorum}                                                        asker → all
+    query.contribution  {attempt, blob, size}                                                    its readers
+    query.share         {attempt, sealed}                                                        quorum → asker
+    query.released      {}                                                                       asker → all
+    query.fail          {code}                                                                   asker → all
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from app.core.crypto.identity import SEAL_BYTES, SealingPublicKey
+from app.core.federation.schema import Fields
+from app.core.query.model import MAX_BYTES as QUERY_LIMIT
+from app.core.query.model import Query
+
+REQUEST = "query.request"
+COMMIT = "query.commit"
+DECLINE = "query.decline"
+CLOSE = "query.close"
+RETRY = "query.retry"
+CONTRIBUTION = "query.contribution"
+SHARE = "query.share"
+RELEASED = "query.released"
+FAIL = "query.fail"
+MESSAGE_TYPES = (REQUEST, COMMIT, DECLINE, CLOSE, RETRY, CONTRIBUTION, SHARE, RELEASED, FAIL)
+
+MOST_ATTEMPTS = 3
+_MALFORMED = "query.malformed_message"
+_LARGEST_EPSILON = 1 << 20
+_SEALED_LIMIT = 1 << 16
+_CONTRIBUTION_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the asker wants. ``epsilon`` None asks for exact numbers; ``meanings`` are the variables' hashes by code."""
+
+    query: Query
+    epsilon: Fraction | None
+    contributors: tuple[int, ...]
+    quorum: tuple[int, ...]
+    minimum: int
+    key: SealingPublicKey = field(repr=False)
+    meanings: Mapping[str, bytes] = field(repr=False)
+    purpose: str
+
+    @property
+    def results(self) -> int:
+        """How many packed numbers the analysis opens."""
+        return 1
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the message's body."""
+        epsilon = [] if self.epsilon is None else [self.epsilon.numerator, self.epsilon.denominator]
+        return {
+            "query": self.query.to_cbor(),
+            "noise": epsilon,
+            "contributors": list(self.contributors),
+            "quorum": list(self.quorum),
+            "minimum": self.minimum,
+            "key": self.key.value,
+            "meanings": dict(self.meanings),
+            "purpose": self.purpose,
+        }
+
+    @classmethod
+    def from_body(cls, body: object, sites: int, quorum: int) -> Request:
+        """Read a request from outside; the quorum must have the roster's size.
+
+        Raises ProtocolViolation ``query.malformed_message``, ``query.malformed`` or ``identity.bad_public_key``.
+        """
+        fields = Fields(body, _MALFORMED)
+        epsilon = fields.items("noise", 2)
+        if epsilon and (
+            len(epsilon) != 2 or any(type(part) is not int or not 1 <= part <= _LARGEST_EPSILON for part in epsilon)
+        ):
+            fields.refuse("noise")
+        meanings = fields.any("meanings")
+        if not isinstance(meanings, dict) or any(
+            type(code) is not str or type(value) is not bytes or len(value) != 32 for code, value in meanings.items()
+        ):
+            fields.refuse("meanings")
+        members = fields.positions("quorum", sites)
+        if len(members) != quorum:
+            fields.refuse("quorum")
+        contributors = fields.positions("contributors", sites)
+        request = cls(
+            query=Query.from_cbor(fields.bytes("query", 1, QUERY_LIMIT)),
+            epsilon=Fraction(*epsilon) if epsilon else None,
+            contributors=contributors,
+            quorum=members,
+            minimum=fields.number("minimum", 1, len(contributors)),
+            key=SealingPublicKey(fields.bytes("key", SEAL_BYTES)),
+            meanings=meanings,
+            purpose=fields.text("purpose", 500),
+        )
+        fields.done()
+        return request
+
+
+@dataclass(frozen=True)
+class Commitment:
+    """A contributor's commitment: the hash of its contribution and log2 of its noise bound, rounded up."""
+
+    hash: bytes
+    noise_bits: int
+
+
+@dataclass(frozen=True)
+class Close:
+    """The set of contributing sites, once and for all, and their commitments in the order of ``contributors``."""
+
+    contributors: tuple[int, ...]
+    hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class BlobName:
+    """A contribution's blob."""
+
+    name: bytes
+    size: int
+
+
+def read_commit(body: object) -> tuple[int, Commitment]:
+    """Read ``query.commit``: (attempt, commitment)."""
+    fields = Fields(body, _MALFORMED)
+    attempt = fields.number("attempt", 1, MOST_ATTEMPTS)
+    commitment = Commitment(fields.bytes("hash", 32), fields.number("noise_bits", 1, 1000))
+    fields.done()
+    return attempt, commitment
+
+
+def read_code(body: object) -> str:
+    """Read ``query.decline`` or ``query.fail``: a reason's code."""
+    fields = Fields(body, _MALFORMED)
+    code = fields.text("code", 64)
+    fields.done()
+    return code
+
+
+def read_close(body: object, sites: int) -> Close:
+    """Read ``query.close``."""
+    fields = Fields(body, _MALFORMED)
+    contributors = fields.positions("contributors", sites)
+    hashes = fields.items("hashes", sites)
+    if len(hashes) != len(contributors) or any(type(value) is not bytes or len(value) != 32 for value in hashes):
+        fields.refuse("hashes")
+    fields.done()
+    return Close(contributors, tuple(hashes))
+
+
+def read_retry(body: object, sites: int, quorum: int) -> tuple[int, tuple[int, ...]]:
+    """Read ``query.retry``: (attempt, the other quorum)."""
+    fields = Fields(body, _MALFORMED)
+    attempt, members = fields.number("attempt", 2, MOST_ATTEMPTS), fields.positions("quorum", sites)
+    if len(members) != quorum:
+        fields.refuse("quorum")
+    fields.done()
+    return attempt, members
+
+
+def read_contribution(body: object) -> tuple[int, BlobName]:
+    """Read ``query.contribution``: (attempt, blob)."""
+    fields = Fields(body, _MALFORMED)
+    attempt = fields.number("attempt", 1, MOST_ATTEMPTS)
+    blob = BlobName(fields.bytes("blob", 32), fields.number("size", 1, _CONTRIBUTION_LIMIT))
+    fields.done()
+    return attempt, blob
+
+
+def read_share(body: object) -> tuple[int, bytes]:
+    """Read ``query.share``: (attempt, share sealed to the asker's one-time key)."""
+    fields = Fields(body, _MALFORMED)
+    attempt, sealed = fields.number("attempt", 1, MOST_ATTEMPTS), fields.bytes("sealed", 1, _SEALED_LIMIT)
+    fields.done()
+    return attempt, sealed

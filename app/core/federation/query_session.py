@@ -1,0 +1,393 @@
+"""Living through queries as one site: contributing, opening for others, asking.
+
+The state machine is :mod:`app.core.federation.query_rounds`, the messages :mod:`app.core.federation.query_messages`.
+What a site says is stored, encrypted, in the transaction that queues it; a process killed anywhere goes on from
+there. A contribution is made once per attempt; a decryption share once per ciphertext (:mod:`app.core.federation.opening`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Protocol
+
+from app.core import codec
+from app.core.crypto import release
+from app.core.crypto.identity import SealingKey
+from app.core.crypto.parameters import RELEASE_PRIMES
+from app.core.crypto.release import Contribution, DecryptionProtocol, Opening
+from app.core.errors import Bug, ConsiliumError, ProtocolViolation, UserError
+from app.core.federation import ceremony_work as work
+from app.core.federation import query_messages as messages
+from app.core.federation.local_site import LocalSite
+from app.core.federation.mailroom import Mailroom, Post
+from app.core.federation.opening import decryption_share
+from app.core.federation.query_messages import BlobName, Close, Commitment, Request
+from app.core.federation.query_rounds import (
+    AnswerShare,
+    AwaitSites,
+    CloseSet,
+    Combine,
+    Contribute,
+    GiveUp,
+    Over,
+    QueryHeard,
+    RevealContribution,
+    next_step,
+)
+from app.core.query.canonical import query_hash
+from app.core.query.model import Query, codes
+from app.core.secret import SecretBytes
+
+KIND = "query"
+OPEN, DONE, FAILED = "open", "done", "failed"
+_SHARE_PURPOSE = "decryption share v1"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A contribution ready to be committed to: its bytes, and log2 of its noise bound, rounded up."""
+
+    contribution: bytes = field(repr=False)
+    noise_bits: int
+
+
+class Contributor(Protocol):
+    """Decides whether this site answers a request, and computes its contribution."""
+
+    def contribute(self, session: bytes, asker: int, request: Request) -> Made:
+        """Return the contribution; raises UserError or EnvironmentProblem to decline with that code."""
+        ...
+
+
+@dataclass(frozen=True)
+class Released:
+    """What the asker reads: the opened numbers and what they are made of."""
+
+    session: bytes
+    query: Query
+    numbers: tuple[int, ...]
+    epsilon: Fraction | None
+    contributors: tuple[str, ...]
+    declined: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class QueryStatus:
+    """Where a query stands for this site."""
+
+    state: str
+    waiting: str = ""
+    waiting_for: tuple[str, ...] = ()
+    code: str = ""
+
+
+class QueryDesk:
+    """All queries of one site."""
+
+    def __init__(self, site: LocalSite, mailroom: Mailroom, post: Post, contributor: Contributor) -> None:
+        self._site = site
+        self._mailroom = mailroom
+        self._post = post
+        self._contributor = contributor
+        self._parameters = site.roster.parameters
+
+    # --- asking -----------------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        query: Query,
+        *,
+        text: str,
+        epsilon: Fraction | None,
+        contributors: tuple[int, ...],
+        quorum: tuple[int, ...],
+        minimum: int,
+        purpose: str,
+    ) -> bytes:
+        """Send a request and return its session id; the one-time key is stored before anything is sent."""
+        session = self._site.random(32)
+        key = SealingKey.generate(self._site.random)
+        meanings = {code: self._site.catalogue.variable(code).meaning for code in codes(query.cohort)}
+        request = Request(query, epsilon, contributors, quorum, minimum, key.public, meanings, purpose)
+        Request.from_body(request.to_body(), len(self._site.roster.sites), self._site.roster.quorum)
+        now = self._site.clock.now()
+        with self._site.profile.database.atomic():
+            self._site.keep_secret(self._key_name(session), key.private.reveal())
+            self._site.profile.sessions.add(session, kind=KIND, state=OPEN, data=b"", now=now)
+            self._site.profile.runs.add(session, text=text, state=OPEN, data=b"", now=now)
+            self._mailroom.post(messages.REQUEST, session, request.to_body())
+        return session
+
+    def retry(self, session: bytes, quorum: tuple[int, ...]) -> None:
+        """Ask another quorum to open the result (asker): at most three attempts in all."""
+        heard = self.heard(session)
+        if heard.asker != self._site.position or heard.attempt >= messages.MOST_ATTEMPTS:
+            raise UserError("query.no_more_attempts", most=messages.MOST_ATTEMPTS)
+        body = {"attempt": heard.attempt + 1, "quorum": list(quorum)}
+        messages.read_retry(body, len(self._site.roster.sites), self._site.roster.quorum)
+        with self._site.profile.database.atomic():
+            self._mailroom.post(messages.RETRY, session, body)
+
+    def result(self, session: bytes) -> Released | None:
+        """Return what was released to this asker, or None while it is not."""
+        stored = self._site.profile.releases.get(session)
+        if stored is None:
+            return None
+        heard = self.heard(session)
+        return Released(
+            session=session,
+            query=heard.request.query,
+            numbers=tuple(codec.decode(stored.data, 1 << 16)),
+            epsilon=heard.request.epsilon,
+            contributors=tuple(self._site.site_name(p) for p in heard.contributors),
+            declined={self._site.site_name(p): code for p, code in heard.declined.items()},
+        )
+
+    # --- life -------------------------------------------------------------------------------------------------
+
+    def advance(self) -> dict[bytes, QueryStatus]:
+        """Take in new requests, do all that can be done for every open query, and say where each stands."""
+        self._open_new()
+        return {
+            session.id: self._advance(session.id)
+            for session in self._site.profile.sessions.all(kind=KIND)
+            if session.state == OPEN
+        }
+
+    def status(self, session: bytes) -> QueryStatus:
+        """Return where one query stands."""
+        stored = self._site.profile.sessions.get(session)
+        if stored is None:
+            raise UserError("query.unknown", id=session.hex())
+        if stored.state == OPEN:
+            return self._advance(session)
+        return QueryStatus(stored.state, code=stored.data.decode())
+
+    def _open_new(self) -> None:
+        for message in self._site.profile.inbox.unhandled():
+            now = self._site.clock.now()
+            with self._site.profile.database.atomic():
+                if message.type == messages.REQUEST and self._site.profile.sessions.get(message.session) is None:
+                    self._site.profile.sessions.add(message.session, kind=KIND, state=OPEN, data=b"", now=now)
+                self._site.profile.inbox.mark_handled(message.sender, message.id, now=now)
+
+    def _advance(self, session: bytes) -> QueryStatus:
+        while True:
+            try:
+                heard = self.heard(session)
+                step = next_step(heard)
+                match step:
+                    case Contribute(attempt):
+                        self._contribute(session, heard, attempt)
+                    case CloseSet(contributors):
+                        hashes = [heard.committed[1, p].hash for p in contributors]
+                        self._say(messages.CLOSE, session, {"contributors": list(contributors), "hashes": hashes})
+                    case RevealContribution(attempt):
+                        self._reveal(session, heard, attempt)
+                    case AnswerShare(attempt):
+                        self._answer(session, heard, attempt)
+                    case Combine(attempt):
+                        self._release(session, heard, self._combined(session, heard, attempt))
+                    case GiveUp(code):
+                        self._say(messages.FAIL, session, {"code": code})
+                    case AwaitSites(what, missing):
+                        return QueryStatus(OPEN, what, tuple(map(self._site.site_name, missing)))
+                    case Over(code):
+                        if code:
+                            return self._end(session, FAILED, code)
+                        if heard.released:
+                            return self._end(session, DONE)
+                        return QueryStatus(OPEN)  # another attempt may still ask something of us
+            except ProtocolViolation as error:
+                return self._refuse(session, error)
+
+    def _end(self, session: bytes, state: str, code: str = "") -> QueryStatus:
+        now, data = self._site.clock.now(), code.encode()
+        with self._site.profile.database.atomic():
+            self._site.profile.sessions.move(session, expected=OPEN, state=state, data=data, now=now)
+            if self._site.profile.runs.get(session) is not None:
+                self._site.profile.runs.update(session, state=state, data=data, now=now)
+            for name in self._site.profile.sealed_secrets.names(f"query/{session.hex()}/"):
+                self._site.profile.sealed_secrets.remove(name)
+        return QueryStatus(state, code=code)
+
+    def _refuse(self, session: bytes, error: ConsiliumError) -> QueryStatus:
+        """A site broke the protocol in this query: note it, and take no further part."""
+        self._site.profile.refusals.add(error.code, sender=None, details=error.params, now=self._site.clock.now())
+        return self._end(session, FAILED, error.code)
+
+    def heard(self, session: bytes) -> QueryHeard:
+        """Gather what was said in one query; raises ProtocolViolation for a message that cannot be read."""
+        sites, quorum = len(self._site.roster.sites), self._site.roster.quorum
+        requests = list(self._mailroom.heard(session, messages.REQUEST))
+        if not requests:
+            raise UserError("query.unknown", id=session.hex())
+        asker, body = requests[0]
+        request = Request.from_body(body, sites, quorum)
+
+        def said(type_: str) -> list[tuple[int, Any]]:
+            return list(self._mailroom.heard(session, type_))
+
+        by_asker = {type_: [body for sender, body in said(type_) if sender == asker] for type_ in _ASKERS}
+        closes = [messages.read_close(body, sites) for body in by_asker[messages.CLOSE]]
+        fails = [messages.read_code(body) for body in by_asker[messages.FAIL]]
+        heard = QueryHeard(
+            me=self._site.position,
+            asker=asker,
+            request=request,
+            declined=_first((sender, messages.read_code(body)) for sender, body in said(messages.DECLINE)),
+            committed=_by_attempt(said(messages.COMMIT), messages.read_commit),
+            close=closes[0] if closes else None,
+            retries=_first(messages.read_retry(body, sites, quorum) for body in by_asker[messages.RETRY]),
+            contributions=_by_attempt(said(messages.CONTRIBUTION), messages.read_contribution),
+            shares=_by_attempt(said(messages.SHARE), messages.read_share),
+            failed=fails[0] if fails else "",
+            released=bool(by_asker[messages.RELEASED]),
+        )
+        _check_close(heard)
+        return heard
+
+    def _say(self, type_: str, session: bytes, body: object, recipients: tuple[int, ...] = ()) -> None:
+        with self._site.profile.database.atomic():
+            self._mailroom.post(type_, session, body, recipients)
+
+    # --- contributing -----------------------------------------------------------------------------------------
+
+    def _contribute(self, session: bytes, heard: QueryHeard, attempt: int) -> None:
+        try:
+            made = self._made(session, heard, attempt)
+        except ConsiliumError as error:
+            if isinstance(error, Bug) or attempt > 1:
+                raise
+            self._say(messages.DECLINE, session, {"code": error.code})
+            return
+        contribution = self._parsed(made.contribution, heard)
+        body = {"attempt": attempt, "hash": contribution.hash(), "noise_bits": made.noise_bits}
+        kept = codec.encode({"contribution": made.contribution, "noise_bits": made.noise_bits})
+        with self._site.profile.database.atomic():
+            self._site.keep_secret(self._contribution_name(session, attempt), kept)
+            self._mailroom.post(messages.COMMIT, session, body)
+
+    def _made(self, session: bytes, heard: QueryHeard, attempt: int) -> Made:
+        if attempt == 1:
+            return self._contributor.contribute(session, heard.asker, heard.request)
+        first = self._kept(session, 1)
+        again = self._site.compute(
+            work.rerandomise, self._parameters.name, self._site.key_directory, first.contribution, heard.request.results
+        )
+        return Made(again, first.noise_bits)
+
+    def _kept(self, session: bytes, attempt: int) -> Made:
+        kept = self._site.secret(self._contribution_name(session, attempt))
+        if kept is None:
+            raise Bug("query.contribution_lost")
+        value = codec.decode(kept, 1 << 21)
+        return Made(value["contribution"], value["noise_bits"])
+
+    def _reveal(self, session: bytes, heard: QueryHeard, attempt: int) -> None:
+        data = self._kept(session, attempt).contribution
+        name = self._site.profile.blobs.put(data, limit=len(data))
+        recipients = tuple(sorted({*heard.quorum, heard.asker}))
+        body = {"attempt": attempt, "blob": name, "size": len(data)}
+        self._say(messages.CONTRIBUTION, session, body, recipients)
+
+    # --- opening ----------------------------------------------------------------------------------------------
+
+    def _parsed(self, data: bytes, heard: QueryHeard) -> Contribution:
+        return Contribution.from_bytes(self._parameters, data, RELEASE_PRIMES, heard.request.results)
+
+    def _opening(self, session: bytes, heard: QueryHeard, attempt: int) -> tuple[Opening, int]:
+        """Add up the contributions ourselves, each checked against its signed commitment and never seen before."""
+        contributions = []
+        for position in heard.contributors:
+            blob: BlobName = heard.contributions[attempt, position]
+            self._mailroom.blob(self._post, blob.name, blob.size)
+            contribution = self._parsed(self._site.profile.blobs.get(blob.name, limit=blob.size), heard)
+            if contribution.hash() != heard.committed[attempt, position].hash:
+                raise ProtocolViolation("query.commitment_broken", site=self._site.site_name(position))
+            self._site.profile.shares.note_contribution(
+                contribution.mask_hash(), session=session, attempt=attempt, sender=position
+            )
+            contributions.append(contribution)
+        total = release.aggregate_contributions(contributions)
+        noise_bits = max(heard.committed[attempt, position].noise_bits for position in heard.contributors)
+        bound = release.total_noise_bound(
+            self._parameters, len(self._site.roster.sites), len(contributions), noise_bits
+        )
+        bits = release.flooding_bits(self._parameters, bound, heard.request.results)
+        return Opening(session, attempt, heard.quorum, total), bits
+
+    def _answer(self, session: bytes, heard: QueryHeard, attempt: int) -> None:
+        opening, bits = self._opening(session, heard, attempt)
+        share = decryption_share(self._site, opening, bits)
+        sealed = heard.request.key.seal_to(_SHARE_PURPOSE, share, opening.digest())
+        self._say(messages.SHARE, session, {"attempt": attempt, "sealed": sealed}, (heard.asker,))
+
+    def _combined(self, session: bytes, heard: QueryHeard, attempt: int) -> list[int]:
+        opening, bits = self._opening(session, heard, attempt)
+        private = self._site.secret(self._key_name(session))
+        if private is None:
+            raise Bug("query.key_lost")
+        key = SealingKey(SecretBytes(private))
+        shares = {}
+        for position in heard.quorum:
+            share = key.open(_SHARE_PURPOSE, heard.shares[attempt, position], opening.digest())
+            shares[position] = release.share_from_bytes(self._parameters, share, RELEASE_PRIMES, heard.request.results)
+        return DecryptionProtocol(opening, bits).finish(shares)
+
+    def _release(self, session: bytes, heard: QueryHeard, numbers: list[int]) -> None:
+        """Keep the result and tell everyone that the query is over; the one-time key goes with the session's
+        secrets."""
+        with self._site.profile.database.atomic():
+            self._site.profile.releases.add(
+                session,
+                query_hash=query_hash(heard.request.query, self._site.catalogue),
+                data=codec.encode(numbers),
+                now=self._site.clock.now(),
+            )
+            self._mailroom.post(messages.RELEASED, session, {})
+
+    @staticmethod
+    def _key_name(session: bytes) -> str:
+        return f"query/{session.hex()}/key"
+
+    @staticmethod
+    def _contribution_name(session: bytes, attempt: int) -> str:
+        return f"query/{session.hex()}/contribution/{attempt}"
+
+
+_ASKERS = (messages.CLOSE, messages.RETRY, messages.FAIL, messages.RELEASED)
+
+
+def _check_close(heard: QueryHeard) -> None:
+    """The closed set must be what was asked for, large enough, and must say what each contributor signed."""
+    close: Close | None = heard.close
+    if close is None:
+        return
+    if not set(close.contributors) <= set(heard.request.contributors):
+        raise ProtocolViolation("query.close_differs", field="contributors")
+    if len(close.contributors) < heard.request.minimum:
+        raise ProtocolViolation("query.close_differs", field="minimum")
+    for position, promised in zip(close.contributors, close.hashes, strict=True):
+        commitment: Commitment | None = heard.committed.get((1, position))
+        if commitment is not None and commitment.hash != promised:
+            raise ProtocolViolation("query.close_differs", field="hashes")
+
+
+def _first(pairs: Any) -> dict[Any, Any]:
+    """Return a dict that keeps the first value of each key: what a site says later does not change it."""
+    kept: dict[Any, Any] = {}
+    for key, value in pairs:
+        kept.setdefault(key, value)
+    return kept
+
+
+def _by_attempt(said: list[tuple[int, Any]], read: Any) -> dict[tuple[int, int], Any]:
+    def pairs() -> Any:
+        for sender, body in said:
+            attempt, value = read(body)
+            yield (attempt, sender), value
+
+    return _first(pairs())

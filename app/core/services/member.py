@@ -1,0 +1,58 @@
+"""One site at work: it takes in messages, advances its ceremony and its queries, and sends what it has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+from app.core.errors import Bug
+from app.core.federation import ceremony as ceremonies
+from app.core.federation import query_messages
+from app.core.federation.ceremony import Ceremony, CeremonyStatus
+from app.core.federation.contributing import DatasetContributor
+from app.core.federation.mailroom import LocalPost, Mailroom, Post
+from app.core.federation.query_session import QueryDesk
+from app.core.services.profile import OpenProfile
+
+MESSAGE_TYPES = (*ceremonies.MESSAGE_TYPES, *query_messages.MESSAGE_TYPES)
+
+
+class Member:
+    """A site in its federation, from its open profile."""
+
+    def __init__(self, profile: OpenProfile, executor: Executor, post: Post) -> None:
+        self.profile = profile
+        self.site = profile.local_site(executor)
+        self._post = post
+        self.mailroom = Mailroom(self.site, MESSAGE_TYPES)
+        self.ceremony = Ceremony(self.site, self.mailroom, post)
+        self.desk = QueryDesk(self.site, self.mailroom, post, DatasetContributor(self.site))
+        self.ceremony.begin()
+
+    def work(self) -> CeremonyStatus:
+        """Do all that can be done now and send it; return where the ceremony stands."""
+        status = self.ceremony.advance()
+        if status.state == ceremonies.READY:
+            self.desk.advance()
+        self.mailroom.deliver(self._post)
+        return status
+
+
+def settle(members: Sequence[Member], post: LocalPost) -> None:
+    """Let sites in one program work until none has anything new to read."""
+    for member in members:
+        post.connect(member.mailroom, member.profile.store)
+    while True:
+        for member in members:
+            member.work()
+        if not post.carry():
+            return
+
+
+def hold_ceremony(members: Sequence[Member], post: LocalPost) -> None:
+    """Let sites in one program make their collective key; raises Bug ``ceremony.not_ready`` if it fails."""
+    settle(members, post)
+    for member in members:
+        status = member.ceremony.advance()
+        if status.state != ceremonies.READY:
+            raise Bug("ceremony.not_ready", state=status.state, reason=status.code, site=status.site)
