@@ -18,6 +18,8 @@ from app.core.catalogue.variable import (
     MAX_CODE,
     MAX_LABEL,
     NOWHERE,
+    PRESENT,
+    PRESENT_MEANING,
     Column,
     Kind,
     Label,
@@ -30,7 +32,17 @@ from app.core.catalogue.variable import (
 )
 from app.core.errors import ProtocolViolation, UserError
 
-__all__ = ["MAX_BYTES", "Catalogue", "Column", "Kind", "Label", "Level", "Variable"]
+__all__ = [
+    "MAX_BYTES",
+    "PRESENT",
+    "PRESENT_MEANING",
+    "Catalogue",
+    "Column",
+    "Kind",
+    "Label",
+    "Level",
+    "Variable",
+]
 
 FORMAT = "consilium-catalogue"
 FORMAT_VERSION = 1

@@ -81,6 +81,13 @@ class Column:
     part: str
 
 
+PRESENT = Column("", "present")
+"""The sealed column of every dataset that says which slots hold a patient: the complement of a criterion is taken from
+it, so that the empty slots of a block are never counted."""
+
+PRESENT_MEANING = codec.digest(["consilium-present", 1])
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """Something that can be asked about.

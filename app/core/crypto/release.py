@@ -27,6 +27,7 @@ import numpy as np
 from app.core.codec import digest
 from app.core.crypto import format as own_format
 from app.core.crypto import ring, sampling
+from app.core.crypto.noise import NoiseModel
 from app.core.crypto.parameters import RELEASE_PRIMES, ParameterSet
 from app.core.crypto.ring import Array
 from app.core.crypto.threshold import lagrange
@@ -149,21 +150,14 @@ def aggregate_contributions(contributions: Sequence[Contribution]) -> Contributi
 # --- noise ------------------------------------------------------------------------------------------------------
 
 
-def rounding_variance(parameters: ParameterSet, sites: int) -> float:
-    """Variance, in units of t², of the noise of a switch or a fresh encryption: (1 + N·2n/3)/12.
-
-    The collective secret is a sum of ``sites`` ternary ones, so each coefficient has variance 2n/3.
-    """
-    return (1 + parameters.ring_degree * 2 * sites / 3) / 12
-
-
 def total_noise_bound(parameters: ParameterSet, sites: int, contributors: int, noise_bits: float) -> float:
     """Return B, in units of t: the bound of the summed contributions.
 
-    ``noise_bits`` is log2 of one site's bound for its own ciphertext (in absolute units, as the plan states it).
+    ``noise_bits`` is log2 of one site's bound for its own ciphertext (in absolute units, as the plan states it). The
+    fresh encryptions of zero add up in step, see :mod:`app.core.crypto.noise`.
     """
     own: float = contributors * 2.0**noise_bits / parameters.plain_modulus
-    zeros = 8 * math.sqrt(contributors * rounding_variance(parameters, sites))
+    zeros = NoiseModel(parameters, sites).rounding(contributors).peak
     return own + zeros + 2 * contributors  # centred plaintexts of several sites add up beyond t/2
 
 

@@ -14,10 +14,11 @@ Sealed body, version 1, canonical CBOR::
     {"version": 1, "keys": [[position, 1168 bytes], …], "commitment": 32 bytes, "data": bytes}
 
 A fresh 32-byte content key is sealed to each recipient (HPKE, purpose ``body key v1``, info with the context below and
-the commitment). ``data`` is AES-256-GCM under ``derive("body data v1")`` of it, nonce zero (the key is used once),
-additional data = context. The commitment, ``derive("body commitment v1")`` of it, makes every recipient open the same
-plaintext, which AES-GCM alone does not. The context (:func:`body_context`) names federation, type, sender, recipients,
-session and id: in another envelope the body does not open.
+the commitment). ``data`` is AES-256-GCM under ``derive("body data v1")`` of it, nonce zero (the key is used once); its
+additional data is the SHA-256 of the canonical encoding of [context, commitment, keys]. The commitment,
+``derive("body commitment v1")`` of the content key, makes every recipient open the same plaintext, which AES-GCM alone
+does not. The context (:func:`body_context`) names federation, type, sender, recipients, session and id: in another
+envelope the body does not open.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from app.core.codec import decode, encode
+from app.core.codec import decode, digest, encode
 from app.core.crypto.identity import SEALED_OVERHEAD, MemberKey, MemberPublicKey, Opens, SealsTo
 from app.core.errors import ProtocolViolation
 from app.core.secret import SecretBytes
@@ -146,7 +147,7 @@ def seal_body(
         [position, recipients[position].seal_to(_BODY_KEY, content_key.reveal(), commitment + context)]
         for position in sorted(recipients)
     ]
-    data = _body_cipher(content_key).encrypt(bytes(12), plaintext, context)
+    data = _body_cipher(content_key).encrypt(bytes(12), plaintext, digest([context, commitment, keys]))
     return encode({"version": VERSION, "keys": keys, "commitment": commitment, "data": data})
 
 
@@ -169,7 +170,8 @@ def open_body(sealed: bytes, position: int, key: Opens, context: bytes, limit: i
         content_key = SecretBytes(key.open(_BODY_KEY, sealed_key, value["commitment"] + context))
         if content_key.derive("body commitment v1") != SecretBytes(value["commitment"]):
             raise ProtocolViolation("envelope.body_damaged")
-        return _body_cipher(content_key).decrypt(bytes(12), value["data"], context)
+        bound = digest([context, value["commitment"], value["keys"]])
+        return _body_cipher(content_key).decrypt(bytes(12), value["data"], bound)
     except (InvalidTag, ProtocolViolation) as error:
         raise ProtocolViolation("envelope.body_damaged") from error
 

@@ -16,6 +16,7 @@ from app.core.crypto.identity import MemberKey
 from app.core.crypto.vault import StorageCipher
 from app.core.errors import Bug, EnvironmentProblem
 from app.core.federation.roster import Roster
+from app.core.jobs.pool import outcome
 from app.core.secret import SecretBytes
 from app.core.store.profile import Profile
 
@@ -49,8 +50,8 @@ class LocalSite:
     random: Callable[[int], bytes] = secrets.token_bytes
 
     def compute(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Run ``work`` in a worker and return its result."""
-        return self.executor.submit(work, *arguments).result()
+        """Run ``work`` in a worker and return its result; raises EnvironmentProblem ``worker.killed`` if it died."""
+        return outcome(self.executor.submit(work, *arguments))
 
     def site_name(self, position: int) -> str:
         """Return the name of the site at ``position``."""

@@ -103,4 +103,4 @@ def _check_cut_point(number: Decimal, variable: Variable) -> None:
 def _similar(word: str, codes: Iterable[str]) -> str:
     """Return the codes that look like ``word`` whatever its capitals, best first, or an empty text."""
     by_folded = {code.casefold(): code for code in codes}
-    return ", ".join(by_folded[match] for match in get_close_matches(word.casefold(), by_folded, n=3))
+    return ", ".join(by_folded[match] for match in get_close_matches(word[:100].casefold(), by_folded, n=3))

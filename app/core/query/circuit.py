@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from app.core.query.noise import NoiseModel, add_logs
+from app.core.query.circuit_noise import CircuitNoise, add_logs
 from app.core.query.plan import Formula, Product, Sum, centred
 
 
@@ -51,7 +51,7 @@ Node: TypeAlias = ColumnNode | SumNode | ProductNode | StageNode
 class Circuit:
     """A growing directed acyclic graph with the degree, the noise and the origins of each node."""
 
-    def __init__(self, model: NoiseModel) -> None:
+    def __init__(self, model: CircuitNoise) -> None:
         self.model = model
         self.nodes: list[Node] = []
         self.degrees: list[int] = []

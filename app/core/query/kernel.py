@@ -86,15 +86,14 @@ class FormulaKernel:
 
     def _operands_at_points(self) -> list[int]:
         """Return the registers of degree 1 that are wanted at the points, and are not made there."""
-        first, needed = len(self._formula.sources), set()
+        first = len(self._formula.sources)
+        needed: set[int] = set()
         made: set[int] = set()
         for place, step in enumerate(self._formula.steps, start=first):
             if place in self._linear:
                 continue
             made.add(place)
-            needed.update(register for register, _ in step.terms) if isinstance(step, Sum) else needed.update(
-                (step.left, step.right)
-            )
+            needed.update(_operands(step))
         return sorted(needed - made)
 
     def reset(self) -> None:
@@ -272,7 +271,12 @@ class FormulaKernel:
         self._reduce(integers, floats)
         np.copyto(floats, integers)
         # three roundings of 2^-53 each in a quotient of at most left·right·2^48
-        return _Operand(integers, floats, 0.51 + left.magnitude * right.magnitude * 2.0**-3)
+        magnitude = 0.51 + left.magnitude * right.magnitude * 2.0**-3
+        if magnitude > _REDUCE_ABOVE + 2:
+            self._reduce(integers, floats)
+            np.copyto(floats, integers)
+            magnitude = 0.51
+        return _Operand(integers, floats, magnitude)
 
     def _accumulate(self, place: int, values: dict[int, _Operand], step: Sum | Product) -> None:
         if not isinstance(step, Product):
@@ -287,6 +291,10 @@ class FormulaKernel:
         # the float sum of n products is off by at most n²·left·right·2^-5 q: stay well below 2^63
         fold = int(math.sqrt(2.0**18 / max(left.magnitude * right.magnitude, 1.0)))
         self._fold_after = min(self._fold_after, fold)
+
+
+def _operands(step: Sum | Product) -> list[int]:
+    return [register for register, _ in step.terms] if isinstance(step, Sum) else [step.left, step.right]
 
 
 def _is_shift(step: Sum) -> bool:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.core.catalogue import model as catalogue
 from app.core.crypto.parameters import ParameterSet
 
-PRESENT = ("", "present")
+PRESENT = (catalogue.PRESENT.variable, catalogue.PRESENT.part)
 """Variable code and part of the sealed column that says which slots hold a patient."""
 
 

@@ -17,11 +17,11 @@ from app.core.crypto.parameters import RELEASE_PRIMES
 from app.core.errors import UserError
 from app.core.query.canonical import canonical
 from app.core.query.circuit import Circuit, ColumnNode, StageNode
+from app.core.query.circuit_noise import CircuitNoise, add_logs
 from app.core.query.cost import Costs
 from app.core.query.criteria import And, Complement, Constant, Criteria, Criterion, Literal
 from app.core.query.gates import Gates, Strategy
 from app.core.query.model import Cohort, Query
-from app.core.query.noise import NoiseModel, add_logs
 from app.core.query.plan import PRESENT, ColumnUse, DatasetShape, Final, Plan, Stage, centred
 
 LARGEST_DEGREE = 8
@@ -82,7 +82,7 @@ class _Planner:
         self._dataset = dataset
         self._openers = openers
         self._costs = costs
-        self._model = NoiseModel(dataset.parameters, openers.sites)
+        self._model = CircuitNoise(dataset.parameters, openers.sites)
         self._places = {column: place for place, column in enumerate(dataset.columns)}
 
     def candidates(self, criterion: Criterion) -> Iterator[Plan]:
@@ -121,38 +121,27 @@ class _Planner:
             yield plan
 
     def _linear_noise(self, weights: dict[tuple[str, str], int]) -> float:
-        blocks = math.log2(self._dataset.blocks)
-        return add_logs(0.0, *(self._model.fresh + 2 * math.log2(abs(weight)) + blocks for weight in weights.values()))
+        count = self._dataset.blocks * sum(map(abs, weights.values()))
+        return self._model.in_step(self._model.fresh, count) if count else 0.0
 
     def _final(self, circuit: Circuit, root: int, factor: int, linear: dict[tuple[str, str], int]) -> Iterator[Plan]:
         """Yield the plan with the lowest level of the final formula."""
         factor = centred(factor, self._dataset.parameters.plain_modulus)
-        summed = circuit.noise[root] + math.log2(self._dataset.blocks)
+        noise = self._model.over_blocks(circuit.noise[root], self._dataset.blocks) + 2 * math.log2(abs(factor))
+        polynomials = circuit.degrees[root] + 1
         for level in range(RELEASE_PRIMES, self._dataset.parameters.levels + 1):
             placed = _placed(circuit, root, level)
             if max((need for need, _ in placed.values()), default=level) > self._dataset.parameters.levels:
                 return
-            if not self._model.decrypts(circuit.noise[root], level):
-                continue
             for relinearization in range(RELEASE_PRIMES, level + 1):
-                noise = self._released(
-                    summed + 2 * math.log2(abs(factor)), circuit.degrees[root] + 1, level, relinearization
-                )
-                if noise is None:
+                released = self._model.released(noise, polynomials, level, relinearization)
+                if released is None:
                     continue
-                noise = add_logs(noise, self._linear_noise(linear))
-                plan = self._assembled(circuit, root, placed, level, relinearization, factor, linear, noise)
+                total = add_logs(released, self._linear_noise(linear))
+                plan = self._assembled(circuit, root, placed, level, relinearization, factor, linear, total)
                 if plan is not None:
                     yield plan
                     return
-
-    def _released(self, noise: float, polynomials: int, level: int, relinearization: int) -> float | None:
-        """Return the noise at the release level, or None if the value does not survive."""
-        if not self._model.decrypts(noise, level):
-            return None
-        noise = self._model.switched(noise, polynomials, level, relinearization)
-        noise = self._model.relinearized(noise, polynomials, relinearization)
-        return self._model.switched(noise, 2, relinearization, RELEASE_PRIMES)
 
     def _assembled(
         self,

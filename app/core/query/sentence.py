@@ -50,10 +50,10 @@ class _Writer:
                 joint = self.say("and" if isinstance(cohort, All) else "or")
                 joined = joint.join(self.cohort(child, inside=True) for child in children)
                 return f"({joined})" if inside else joined
-            case Not(Not() | All() | Any() as child):
-                return self.say("not", cohort=self.cohort(child))
-            case Not(Flag() | Levels() | Range() | Known() as term):
-                return self._term(term, negated=True)
+            case Not(child):
+                if isinstance(child, Not | All | Any):
+                    return self.say("not", cohort=self.cohort(child))
+                return self._term(child, negated=True)
             case _:
                 return self._term(cohort, negated=False)
 

@@ -56,22 +56,21 @@ def residue_id(column: int, prime: int, block: int) -> int:
     return (column * MAX_PRIMES + prime) << BLOCK_BITS | block
 
 
-def create(path: Path) -> sqlite3.Connection:
-    """Make an empty dataset file, readable by this user only, and return its only connection (autocommit)."""
-    with disk_problems(path), open(path, "xb", opener=_private):
-        pass
-    return open_for_writing(path)
+def open_for_writing(path: Path, *, durable: bool = True) -> sqlite3.Connection:
+    """Open a dataset file that this program is still writing, or make one, readable by this user only.
 
-
-def open_for_writing(path: Path) -> sqlite3.Connection:
-    """Open a dataset file that this program is still writing; nobody else can while it is open."""
+    Nobody else can open it meanwhile. The connection is in autocommit mode. What is committed survives a crash, unless
+    the file is not ``durable``: then it is worthless until it is whole, and whoever writes it flushes it.
+    """
+    with disk_problems(path):
+        os.close(_private(str(path), os.O_RDWR | os.O_CREAT))
     with database_problems(path):
         connection = sqlite3.connect(path, isolation_level=None, timeout=0)
         try:
             connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
             connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-            connection.execute("PRAGMA journal_mode=TRUNCATE")
-            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA journal_mode={'TRUNCATE' if durable else 'OFF'}")
+            connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
             connection.execute("BEGIN EXCLUSIVE")
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
                 connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
@@ -83,6 +82,11 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def journal_of(path: Path) -> Path:
+    """Return where SQLite keeps the rollback journal of a file that is being written."""
+    return path.with_name(path.name + "-journal")
 
 
 class DatasetReader:

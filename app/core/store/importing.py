@@ -17,16 +17,16 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core.catalogue.model import Catalogue
+from app.core.catalogue.model import PRESENT, PRESENT_MEANING, Catalogue
 from app.core.crypto.format import residue_size
 from app.core.crypto.parameters import ParameterSet
 from app.core.errors import EnvironmentProblem, ProtocolViolation, UserError
 from app.core.files import disk_problems, publish
 from app.core.jobs.job import Job
 from app.core.store.database import database_problems
-from app.core.store.dataset_file import open_for_writing, residue_id
+from app.core.store.dataset_file import journal_of, open_for_writing, residue_id
 from app.core.store.datasets import DatasetRow
-from app.core.store.documents import Header, fingerprint
+from app.core.store.documents import Header, SealedColumn, fingerprint
 from app.core.store.package import Package, open_package
 from app.core.store.profile import Profile
 
@@ -67,7 +67,9 @@ def check_belongs(header: Header, expected: Expected) -> None:
     if header.residues > expected.parameters.levels:
         raise ProtocolViolation("package.malformed", part="residues")
     parts: dict[str, list[str]] = {}
-    for column in header.columns:
+    if header.columns[:1] != (SealedColumn(PRESENT.variable, PRESENT_MEANING, PRESENT.part),):
+        raise ProtocolViolation("package.wrong_columns", variable=PRESENT.part)
+    for column in header.columns[1:]:
         variable = expected.catalogue.find(column.variable)
         if variable is None:
             raise UserError("package.unknown_variable", variable=column.variable)
@@ -191,7 +193,10 @@ def _resume(package: Package, profile: Profile, now: int) -> int:
 
 def _activate(package: Package, profile: Profile, now: int) -> DatasetRow:
     header = package.header
-    publish(profile.partial_path(header.dataset), profile.dataset_path(header.dataset))
+    partial = profile.partial_path(header.dataset)
+    publish(partial, profile.dataset_path(header.dataset))
+    with disk_problems(partial):
+        journal_of(partial).unlink(missing_ok=True)  # empty since the last commit
     with profile.database.atomic():
         profile.preparers.pin(package.manifest.preparer, name="", now=now)
         row = profile.datasets.add(
@@ -211,7 +216,7 @@ def _abandon(profile: Profile, dataset: bytes) -> None:
     """Forget an import and remove its files; never the file of a dataset that has a row."""
     profile.imports.abandon(dataset)
     partial = profile.partial_path(dataset)
-    leftovers = [partial, partial.with_name(partial.name + "-journal")]
+    leftovers = [partial, journal_of(partial)]
     if profile.datasets.get(dataset) is None:
         leftovers.append(profile.dataset_path(dataset))
     for path in leftovers:

@@ -24,6 +24,7 @@ from app.core.errors import EnvironmentProblem, UserError
 from app.core.files import private_directory
 from app.core.store.blobs import BlobStore
 from app.core.store.database import SiteDatabase
+from app.core.store.dataset_file import journal_of
 from app.core.store.datasets import Datasets, Imports, Preparers
 from app.core.store.history import Backups, Refusals, Runs
 from app.core.store.ledger import Releases, ShareLedger
@@ -147,7 +148,7 @@ class Profile:
         wanted = {self.dataset_path(row.id).name for row in self.datasets.all()}
         for row in self.imports.all():
             wanted |= {self.dataset_path(row.id).name, self.partial_path(row.id).name}
-            wanted.add(f"{self.partial_path(row.id).name}-journal")
+            wanted.add(journal_of(self.partial_path(row.id)).name)
         for path in self.dataset_directory.iterdir():
             if path.name not in wanted and path.is_file():
                 os.unlink(path)

@@ -1,0 +1,51 @@
+"""``consilium``: all commands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from app import __version__
+from app.cli import boundary
+from app.cli.data import data
+from app.cli.demo import demo
+from app.cli.keys import keys
+from app.cli.query import query
+from app.cli.self_test import self_test
+
+commands = typer.Typer(
+    name="consilium",
+    help="One question, many hospitals, nobody's data moves. Research use only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+commands.add_typer(data, name="data", help="Prepare, check and import datasets.", no_args_is_help=True)
+commands.add_typer(query, name="query", help="Ask questions.", no_args_is_help=True)
+commands.add_typer(keys, name="keys", help="Look after this site's keys.", no_args_is_help=True)
+commands.command("demo")(demo)
+commands.command("self-test")(self_test)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"consilium {__version__}")
+        raise typer.Exit
+
+
+@commands.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; ``arguments`` are those of the process unless given."""
+    return boundary.run(commands, sys.argv[1:] if arguments is None else arguments)

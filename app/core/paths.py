@@ -1,0 +1,41 @@
+"""Where things lie: what ships with the program, and what belongs to the person at the computer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+import app
+from app.core.errors import Bug
+
+_NAME = "consilium"
+_PACKAGE = Path(app.__file__).resolve().parent
+
+
+def resource(*parts: str) -> Path:
+    """Return the path of a shipped resource, for example ``resource("translations")``.
+
+    A wheel carries ``resources/`` inside the package; a checkout and a PyInstaller bundle carry it beside the
+    package. Raises Bug if it is in neither place.
+    """
+    for root in (_PACKAGE / "resources", _PACKAGE.parent / "resources"):
+        path = root.joinpath(*parts)
+        if path.exists():
+            return path
+    raise Bug("house.resource_missing", name="/".join(parts))
+
+
+def default_profile() -> Path:
+    """Return the directory of the profile that is meant when none is named. It need not exist."""
+    return platformdirs.user_data_path(_NAME, appauthor=False) / "profiles" / "default"
+
+
+def profile_log(profile: Path) -> Path:
+    """Return the directory of a profile's log files. It need not exist."""
+    return profile / "logs"
+
+
+def user_log() -> Path:
+    """Return the directory of the log of commands that use no profile. It need not exist."""
+    return platformdirs.user_log_path(_NAME, appauthor=False)

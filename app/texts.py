@@ -1,0 +1,86 @@
+"""Text for people, in their language: what an error code means, and what the commands say.
+
+The sentences lie in ``resources/translations/<area>.<language>.toml``, one table a key: an error has
+``what``, ``next`` and perhaps ``safe``; any other text has ``text``. Names in braces are the parameters.
+"""
+
+from __future__ import annotations
+
+import locale
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from app.core.errors import Bug, ConsiliumError
+from app.core.paths import resource
+
+LANGUAGES = ("en", "fr", "de")
+Entry = Mapping[str, str]
+
+_DOES_NOT_FIT = (KeyError, IndexError, ValueError, AttributeError)  # what formatting with wrong parameters raises
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """An error in sentences: what happened, whether data is safe (may be empty), what to do next (may be empty)."""
+
+    what: str
+    safe: str = ""
+    next: str = ""
+
+
+def explain(error: ConsiliumError, language: str | None = None) -> Explanation:
+    """Return what ``error`` means. Never fails: an unknown code is shown as it is, with its parameters.
+
+    Bugs need no sentences of their own: nobody can foresee what to say about them.
+    """
+    params = {"code": error.code, **error.params}
+    for key in (error.code, "house.bug") if isinstance(error, Bug) else (error.code,):
+        for entry in _candidates(key, language):
+            try:
+                return Explanation(*(entry.get(part, "").format_map(params) for part in ("what", "safe", "next")))
+            except _DOES_NOT_FIT:  # try English, then the code itself
+                continue
+    return Explanation(str(error))
+
+
+def text(key: str, /, language: str | None = None, **params: object) -> str:
+    """Return the text ``key`` with ``params`` filled in; the key and its parameters if there is no such text."""
+    for entry in _candidates(key, language):
+        try:
+            return entry["text"].format_map(params)
+        except _DOES_NOT_FIT:
+            continue
+    return " ".join([key, *(f"{name}={value}" for name, value in params.items())])
+
+
+def preferred_language() -> str:
+    """Return the language from CONSILIUM_LANGUAGE, else from the system's locale, else English."""
+    wishes = [os.environ.get(name) for name in ("CONSILIUM_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")]
+    for wish in (*wishes, locale.getlocale()[0]):
+        if wish:
+            # Windows says "German_Germany": normalize() knows its first word, as it knows "de"
+            language = locale.normalize(wish.split("_")[0].split(".")[0])[:2].lower()
+            return language if language in LANGUAGES else "en"
+    return "en"
+
+
+@cache
+def entries(language: str) -> dict[str, dict[str, str]]:
+    """Return every entry of ``language`` by key. Raises Bug if two files hold the same key."""
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted(resource("translations").glob(f"*.{language}.toml")):
+        with open(path, "rb") as file:
+            loaded = tomllib.load(file)
+        for key in loaded.keys() & found.keys():
+            raise Bug("house.text_twice", key=key, file=path.name)
+        found |= loaded
+    return found
+
+
+def _candidates(key: str, language: str | None) -> Iterable[Entry]:
+    for each in dict.fromkeys([language or preferred_language(), "en"]):
+        if entry := entries(each).get(key):
+            yield entry

@@ -1,0 +1,142 @@
+"""A small catalogue, CSV files for it, and packages made of them at test parameters."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from app.core.catalogue.model import Catalogue, Kind, Label, Level, Variable
+from app.core.crypto.identity import MemberKey
+from app.core.crypto.parameters import INSECURE_TEST_PARAMETERS, ParameterSet
+from app.core.jobs.job import Job
+from app.core.preparation.mapping import Mapping, parse_mapping
+from app.core.preparation.preparer import PreparerKey
+from app.core.preparation.sealing import Target, begin_worker, seal_table, worker_arguments
+from app.core.preparation.table import ClearTable, read_table
+from app.core.secret import SecretBytes
+from app.core.store.dataset_file import DatasetReader
+from app.core.store.documents import Header
+from app.core.store.importing import Expected
+from tests.crypto_parties import Parties
+
+TEST = INSECURE_TEST_PARAMETERS
+NOW = 1_780_000_000_000
+
+CATALOGUE = Catalogue(
+    "Test",
+    1,
+    (
+        Variable("smoker", Kind.FLAG, Label("Smoker")),
+        Variable("sex", Kind.CATEGORY, Label("Sex"), levels=(Level("f", Label("f")), Level("m", Label("m")))),
+        Variable("age", Kind.NUMBER, Label("Age"), cut_points=(Decimal(50), Decimal(60)), unit="a"),
+    ),
+)
+MAPPING = b"""
+format = "consilium-mapping"
+version = 1
+site = "A"
+patient = "id"
+[variables.sex]
+values = { "2" = "f" }
+"""
+
+
+class Inline(Executor):
+    """Runs tasks at once, in this process."""
+
+    def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+        future: Future[object] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+def mapping(text: bytes = MAPPING) -> Mapping:
+    """Return the mapping that fits :func:`write_csv`."""
+    return parse_mapping(text, "mapping.toml")
+
+
+def rows(patients: int, seed: int = 1) -> list[tuple[str, str, str, str]]:
+    """Return rows of (id, smoker, sex, age); some values are missing."""
+    random = np.random.default_rng(seed)
+    return [
+        (f"p{i}", str(random.integers(2)), ["f", "m", "2", ""][random.integers(4)], ["", "49.9", "50", "77"][i % 4])
+        for i in range(patients)
+    ]
+
+
+def write_csv(path: Path, table: list[tuple[str, ...]]) -> Path:
+    """Write rows below the usual header."""
+    path.write_text("id,smoker,sex,age\n" + "".join(",".join(row) + "\n" for row in table), "utf-8")
+    return path
+
+
+@cache
+def _people() -> Parties:
+    return Parties(TEST, 2, 2)
+
+
+@dataclass
+class Maker:
+    """Makes packages of one federation, by one preparer, for one site."""
+
+    directory: Path
+    parameters: ParameterSet = TEST
+    residues: int = 3
+    people: Parties = field(default_factory=_people)
+    federation: bytes = hashlib.sha256(b"federation").digest()
+    transcript: bytes = hashlib.sha256(b"transcript").digest()
+    preparer: PreparerKey = field(default_factory=lambda: PreparerKey(SecretBytes(b"p" * 32)))
+    site: MemberKey = field(default_factory=lambda: MemberKey.from_root(SecretBytes(b"r" * 32)))
+    catalogue: Catalogue = CATALOGUE
+
+    @property
+    def target(self) -> Target:
+        return Target(
+            self.federation, self.transcript, self.catalogue.hash, self.parameters, self.people.public_key,
+            self.site.public, self.residues,
+        )
+
+    @property
+    def expected(self) -> Expected:
+        return Expected(self.federation, self.transcript, self.catalogue, self.parameters)
+
+    def table(self, patients: int = 30, seed: int = 1) -> ClearTable:
+        """Return a table of made-up patients."""
+        path = write_csv(self.directory / f"input-{patients}-{seed}.csv", rows(patients, seed))
+        return read_table(path, mapping(), self.catalogue)
+
+    def package(self, table: ClearTable, name: str = "a.consilium", *, executor: Executor | None = None,
+                job: Job | None = None) -> tuple[Path, Header]:
+        """Seal ``table``."""
+        if executor is None:
+            begin_worker(*worker_arguments(self.target))
+        path = self.directory / name
+        header = seal_table(
+            table, self.target, path, preparer=self.preparer, executor=executor or Inline(), in_flight=2, now=NOW, job=job
+        )
+        return path, header
+
+    def counts(self, path: Path) -> list[int]:
+        """Decrypt every column of a dataset file and count its ones; every slot must be 0 or 1."""
+        with DatasetReader(path, self.parameters) as reader:
+            found = []
+            for column in range(len(reader.header.columns)):
+                total = 0
+                for block in range(reader.header.blocks):
+                    ciphertext = np.stack(
+                        [reader.residue(column, prime, block) for prime in range(reader.header.residues)], axis=1
+                    )
+                    slots = self.people.decrypt(ciphertext)
+                    assert set(np.unique(slots)) <= {0, 1}
+                    total += int(slots.sum())
+                found.append(total)
+        return found
