@@ -163,7 +163,7 @@ class Parties:
     def within(self, ciphertext: Array, bound: Noise) -> bool:
         """Is the phase within the bound, in its greatest coefficient and its root mean square?"""
         phase_ = self.phase(ciphertext).astype(float) / self.parameters.plain_modulus
-        return bool(np.abs(phase_).max() <= bound.peak and np.sqrt(np.mean(phase_**2)) <= bound.white + bound.coherent)
+        return bool(np.abs(phase_).max() <= bound.peak and np.sqrt(np.mean(phase_**2)) <= bound.size)
 
 
 @lru_cache(maxsize=32)

@@ -1,13 +1,14 @@
-"""How much noise a ciphertext carries: bounds for every operation, which plans and flooding rest on.
+"""How much noise each operation leaves in a ciphertext: hard-to-exceed bounds, which flooding rests on.
 
 Everything is in units of the plaintext modulus t and includes the plaintext itself, so the phase c0 + c1·s of a
 ciphertext lies within ± t·peak. Statistical bounds leave less than 2^-44 a coefficient.
 
-SEAL's rounding has a part that is the same in every ciphertext of a key (:mod:`app.core.crypto.centring`). Noises of
-many ciphertexts therefore add up like their number, not like its root. Fresh encryptions and switches are centred, so
-that part is white; a key switch's own rounding is not, and is a random walk. A walk's greatest value stays below 8 of
-its standard deviations, its root mean square below 5 (four fifths of its energy are in one mode, so its square is
-nearly exponentially distributed); white noise's root mean square below 5/4.
+SEAL's BGV rounds by adding a multiple of t drawn from [0, t), not from ±t/2. The half that remains on average meets the
+secret as ½·(1 + s·ΣXⁱ): a random walk over the coefficients of s, **the same for every ciphertext of a key**. Noises
+of many ciphertexts therefore add up like their number, not like its root, and products see two smooth walks. A walk's
+greatest value stays below 8 of its standard deviations, its root mean square below 5 (four fifths of its energy are in
+one mode, so its square is nearly exponentially distributed). Circuits take the walk out before they multiply; see
+:mod:`app.core.query.circuit_noise`.
 """
 
 from __future__ import annotations
@@ -19,30 +20,23 @@ from app.core.crypto.parameters import ERROR_ETA, ParameterSet
 
 _PEAK = 8.0
 """Standard deviations that no coefficient exceeds."""
-_WALK = 5.0
-"""Standard deviations that the root mean square of a random walk does not exceed."""
-_WHITE = 1.25
-"""The same of white noise."""
+_SIZE = 5.0
+"""Standard deviations that the root mean square of a walk does not exceed."""
 
 
 @dataclass(frozen=True)
 class Noise:
-    """A bound in units of t on the greatest coefficient, made of two parts bounded in root mean square.
-
-    ``white`` has a flat spectrum; ``coherent`` may have any: plaintexts, random walks, products of those.
-    """
+    """A bound in units of t: on the greatest coefficient and on the root mean square over the coefficients."""
 
     peak: float
-    white: float
-    coherent: float
+    size: float
 
     def __add__(self, other: Noise) -> Noise:
-        return Noise(self.peak + other.peak, self.white + other.white, self.coherent + other.coherent)
+        return Noise(self.peak + other.peak, self.size + other.size)
 
     def times(self, factor: float) -> Noise:
-        """The noise of ``factor`` ciphertexts added up, or of one multiplied by that number."""
-        factor = abs(factor)
-        return Noise(self.peak * factor, self.white * factor, self.coherent * factor)
+        """Return the noise of ``factor`` ciphertexts added up, or of one multiplied by that number."""
+        return Noise(self.peak * abs(factor), self.size * abs(factor))
 
 
 @dataclass(frozen=True)
@@ -61,41 +55,36 @@ class NoiseModel:
         return self.sites * ERROR_ETA / 2
 
     def rounding(self, count: int = 1) -> Noise:
-        """The sum of the roundings of ``count`` fresh encryptions or switches: random parts, and fixed ones in step."""
+        """Return the sum of the roundings of ``count`` fresh encryptions or switches: random parts, walks in step."""
         energy = self.parameters.ring_degree * self._secret_variance
-        deviation = math.sqrt(count * (1 + energy) / 12) + count * math.sqrt(energy) / 2
-        return Noise(_PEAK * deviation + count / 2, _WHITE * deviation, count / 2)
+        random = math.sqrt(count * (1 + energy) / 12)
+        walk = count * math.sqrt(energy) / 2
+        return Noise(_PEAK * (random + walk) + count / 2, 1.5 * random + _SIZE * walk + count / 2)
 
     def fresh(self) -> Noise:
-        """A fresh encryption of any plaintext."""
-        return self.rounding() + Noise(1, 0, 1)
+        """Return the noise of a fresh encryption of any plaintext."""
+        return self.rounding() + Noise(1, 1)
 
     def product(self, left: Noise, right: Noise) -> Noise:
-        """A product, before relinearization.
-
-        White noise meets anything like a random walk of N steps (of 2N in a square); coherent parts may meet in step.
-        """
-        degree = self.parameters.ring_degree
-        mixed = left.white * (right.white + right.coherent) + left.coherent * right.white
-        random = self.parameters.plain_modulus * math.sqrt(2 * degree) * mixed
-        coherent = self.parameters.plain_modulus * degree * left.coherent * right.coherent
-        return Noise(_PEAK * random + coherent, _WHITE * random, coherent)
+        """Return a product's noise before relinearization: N times the two root mean squares (Cauchy–Schwarz)."""
+        peak = self.parameters.plain_modulus * self.parameters.ring_degree * left.size * right.size
+        return Noise(peak, peak)
 
     def switched(self, before: Noise, level: int) -> Noise:
-        """After one switch from ``level`` to level − 1 data primes."""
+        """Return the noise after one switch from ``level`` to level − 1 data primes."""
         return before.times(1 / self.parameters.data_primes[level - 1]) + self.rounding()
 
     def relinearized(self, before: Noise, level: int) -> Noise:
-        """After relinearization at ``level``; a component's own noise is s·e0 + u·e1 + e2 + e3."""
+        """Return the noise after relinearization; a key component's own is s·e0 + u·e1 + e2 + e3."""
         own = 2 * self._error_variance * (self.parameters.ring_degree * self._secret_variance + 1)
         return before + self._key_switch(own, level)
 
     def rotated(self, before: Noise, level: int) -> Noise:
-        """After a rotation at ``level``."""
+        """Return the noise after a rotation at ``level``."""
         return before + self._key_switch(self._error_variance, level)
 
     def packed(self, before: Noise, results: int, level: int) -> Noise:
-        """After packing ``results``: each doubling adds two ciphertexts to two that are rotated together."""
+        """Return the noise after packing: each doubling adds two ciphertexts to two that are rotated together."""
         noise = before
         for _ in range((results - 1).bit_length()):
             noise = self.rotated(noise.times(4), level)
@@ -105,10 +94,8 @@ class NoiseModel:
         """Σ_j [c]_j·E_j/P and the rounding by P; [c]_j lies in [0, q_j), so its mean square is q_j²/3."""
         squares = sum((prime / self.parameters.special_prime) ** 2 / 3 for prime in self.parameters.data_primes[:level])
         deviation = math.sqrt(self.parameters.ring_degree * squares * component_variance)
-        walk = math.sqrt(self.parameters.ring_degree * self._secret_variance) / 2
-        step = Noise(_PEAK * walk, 0, _WALK * walk)
-        return Noise(_PEAK * deviation, 0, _WALK * deviation) + self.rounding() + step
+        return Noise(_PEAK * deviation, _SIZE * deviation) + self.rounding()
 
     def bits(self, noise: Noise) -> float:
-        """log2 of the greatest magnitude of the phase, in absolute units."""
+        """Return log2 of the greatest magnitude of the phase, in absolute units."""
         return math.log2(noise.peak * self.parameters.plain_modulus)

@@ -69,7 +69,8 @@ class Sheet:
 
     def to_text(self) -> str:
         """Return the sheet for a terminal or a text printer, words numbered down the columns."""
-        facts = [f"{name}: {value}" for name, value in self._facts()]
+        width = max(len(name) for name, _ in self._facts())
+        facts = [f"{name.ljust(width)}  {value}" for name, value in self._facts()]
         rows = len(self.words.words) // _COLUMNS
         numbered = [f"{number:2}. {word}" for number, word in enumerate(self.words.words, 1)]
         words = ["".join(entry.ljust(20) for entry in numbered[row::rows]).rstrip() for row in range(rows)]

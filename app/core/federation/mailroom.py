@@ -2,24 +2,29 @@
 
 A message is signed and stored in the same transaction as the change of state that it tells; a retry sends the stored
 bytes. Every site also hears itself: its own messages lie in its inbox too, so a session's state is a function of the
-inbox alone. What is refused is recorded.
+inbox alone. A message is read whole before it is kept, its body included: what lies in the inbox can be read. What is
+refused is recorded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from app.core import codec
-from app.core.errors import EnvironmentProblem, PeerProblem, ProtocolViolation
+from app.core.errors import ConsiliumError, EnvironmentProblem, PeerProblem, ProtocolViolation
 from app.core.federation import envelope as envelopes
 from app.core.federation.envelope import Envelope
 from app.core.federation.local_site import LocalSite
-from app.core.store.messages import OutMessage
+from app.core.federation.roster import Roster
+from app.core.store.messages import InMessage, OutMessage
 from app.core.store.profile import Profile
 
 BODY_LIMIT = 1 << 20
+
+Reader: TypeAlias = Callable[[Any, Roster], Any]
+"""Reads the decoded body of one type of message strictly; raises ProtocolViolation."""
 
 
 class Post(Protocol):
@@ -47,12 +52,12 @@ class Draft:
 class Mailroom:
     """The messages of one site in one federation."""
 
-    def __init__(self, site: LocalSite, types: Iterable[str]) -> None:
+    def __init__(self, site: LocalSite, types: Mapping[str, Reader]) -> None:
         self._profile = site.profile
         self._key = site.key
         self._roster = site.roster
         self.position = site.position
-        self._types = frozenset(types)
+        self._types = dict(types)
         self._clock = site.clock
         self._random = site.random
 
@@ -100,10 +105,14 @@ class Mailroom:
     def receive(self, data: bytes) -> bool:
         """Take in bytes that claim to be a message for us. Return whether they are new.
 
-        Raises ProtocolViolation ``envelope.*`` or ``mail.id_used_twice``; the refusal is recorded.
+        Raises ProtocolViolation ``envelope.*``, ``mail.id_used_twice``, or what the type's reader says of the body; the
+        refusal is recorded.
         """
+        known: int | None = None
         try:
             message = self._opened(data)
+            known = message.sender
+            self._body(message)
             with self._profile.database.atomic():
                 if self._keep(message, data):
                     return True
@@ -112,14 +121,13 @@ class Mailroom:
                 raise ProtocolViolation("mail.id_used_twice", sender=message.sender)
             return False
         except ProtocolViolation as error:
-            sender = error.params.get("sender")
-            self._profile.refusals.add(
-                error.code,
-                sender=sender if isinstance(sender, int) else None,
-                details=error.params,
-                now=self._clock.now(),
-            )
+            claimed = error.params.get("sender")
+            self.refuse(error, claimed if isinstance(claimed, int) else known)
             raise
+
+    def refuse(self, error: ConsiliumError, sender: int | None) -> None:
+        """Record a refusal, and whose message it was about, as far as that is known."""
+        self._profile.refusals.add(error.code, sender=sender, details=error.params, now=self._clock.now())
 
     def _opened(self, data: bytes, check_recipient: bool = True) -> Envelope:
         return envelopes.open_envelope(
@@ -141,11 +149,17 @@ class Mailroom:
         )
 
     def heard(self, session: bytes, type: str) -> Iterator[tuple[int, Any]]:
-        """Yield (sender, body) of every message of a session and type, by sender, in the order of arrival."""
+        """Yield (sender, body as read) of every message of a session and type, by sender, in the order of arrival."""
         for stored in self._profile.inbox.of_session(session, type):
-            message = self._opened(stored.envelope, check_recipient=False)
-            plain = envelopes.open_body(message.body, self.position, self._key, message.context, BODY_LIMIT)
-            yield message.sender, codec.decode(plain, BODY_LIMIT)
+            yield stored.sender, self.read(stored)
+
+    def read(self, stored: InMessage) -> Any:
+        """Return the body of a message in the inbox, as its type's reader returns it."""
+        return self._body(self._opened(stored.envelope, check_recipient=False))
+
+    def _body(self, message: Envelope) -> Any:
+        plain = envelopes.open_body(message.body, self.position, self._key, message.context, BODY_LIMIT)
+        return self._types[message.type](codec.decode(plain, BODY_LIMIT), self._roster)
 
     def unsent(self) -> tuple[OutMessage, ...]:
         """Return what still has to leave."""
@@ -161,9 +175,18 @@ class Mailroom:
         return count
 
     def blob(self, post: Post, name: bytes, limit: int) -> None:
-        """Make sure that the blob ``name`` is here, fetching it if it is not; checked against its name."""
-        if name not in self._profile.blobs:
+        """Make sure that the blob ``name`` is here, fetching it if it is not; checked against its name.
+
+        Raises PeerProblem ``post.blob_missing``, or ``post.blob_altered`` for bytes that are not this blob, which is
+        recorded: the carrier's fault, so another try may succeed.
+        """
+        if name in self._profile.blobs:
+            return
+        try:
             self._profile.blobs.put(post.fetch(name, limit), limit=limit, expected=name)
+        except ProtocolViolation as error:
+            self.refuse(error, None)
+            raise PeerProblem("post.blob_altered", name=name.hex()) from error
 
 
 class LocalPost:

@@ -50,21 +50,25 @@ class Reveal:
     salt: bytes
     payload: bytes
 
-    @property
-    def commitment(self) -> bytes:
-        """The commitment that this opens: SHA-256 of label, salt and payload's hash."""
-        return codec.digest(["consilium commitment v1", self.salt, hashlib.sha256(self.payload).digest()])
+    def commitment(self, session: bytes, round_: str, position: int) -> bytes:
+        """Return the commitment that this opens for one site in one round: a copy of another site's opens nothing."""
+        payload = hashlib.sha256(self.payload).digest()
+        return codec.digest(["consilium commitment v1", session, round_, position, self.salt, payload])
 
 
 @dataclass(frozen=True)
 class Heard:
-    """All that a site knows of a ceremony: who it is, and every first commit and reveal by (round, position)."""
+    """All that a site knows of a ceremony: who it is, and every first commit and reveal by (round, position).
+
+    ``twice`` says who committed to, or revealed, two different things in a round.
+    """
 
     session: bytes
     sites: int
     me: int
     commits: Mapping[tuple[str, int], Commit]
     reveals: Mapping[tuple[str, int], Reveal]
+    twice: frozenset[tuple[str, int]] = frozenset()
 
     def payloads(self, round_: str) -> dict[int, bytes]:
         """Return the payloads revealed in ``round_`` by position."""
@@ -119,6 +123,9 @@ def next_step(heard: Heard) -> Step:  # noqa: PLR0911 - one return a step
     transcript = first_transcript(heard.session)
     everyone = range(1, heard.sites + 1)
     for round_ in ROUNDS:
+        for position in everyone:
+            if (round_, position) in heard.twice:
+                return Abort(round_, position, "ceremony.said_twice")
         if (round_, heard.me) not in heard.commits:
             return Prepare(round_, transcript)
         commits = {p: heard.commits[round_, p] for p in everyone if (round_, p) in heard.commits}
@@ -131,11 +138,12 @@ def next_step(heard: Heard) -> Step:  # noqa: PLR0911 - one return a step
             return Open(round_)
         reveals = {p: heard.reveals[round_, p] for p in everyone if (round_, p) in heard.reveals}
         for position, reveal in reveals.items():
-            if not hmac.compare_digest(reveal.commitment, commits[position].commitment):
+            opened = reveal.commitment(heard.session, round_, position)
+            if not hmac.compare_digest(opened, commits[position].commitment):
                 return Abort(round_, position, "ceremony.commitment_broken")
         if missing := tuple(p for p in everyone if p not in reveals):
             return Await(round_, missing, committed=True)
-        transcript = _fold(transcript, round_, [reveals[p] for p in everyone])
+        transcript = _fold(heard, transcript, round_)
     return Complete(transcript)
 
 
@@ -148,10 +156,11 @@ def transcript_before(heard: Heard, round_: str) -> bytes:
     """Return the transcript of all rounds before ``round_``, which must be complete."""
     transcript = first_transcript(heard.session)
     for earlier in ROUNDS[: ROUNDS.index(round_)]:
-        transcript = _fold(transcript, earlier, [heard.reveals[earlier, p] for p in range(1, heard.sites + 1)])
+        transcript = _fold(heard, transcript, earlier)
     return transcript
 
 
-def _fold(transcript: bytes, round_: str, reveals: list[Reveal]) -> bytes:
-    parts = [[reveal.commitment, hashlib.sha256(reveal.payload).digest()] for reveal in reveals]
+def _fold(heard: Heard, transcript: bytes, round_: str) -> bytes:
+    """Return the transcript after a round whose reveals have been checked against their commitments."""
+    parts = [heard.commits[round_, position].commitment for position in range(1, heard.sites + 1)]
     return codec.digest(["consilium transcript v1", transcript, round_, parts])

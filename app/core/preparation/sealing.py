@@ -34,7 +34,7 @@ from app.core.crypto.parameters import ParameterSet
 from app.core.crypto.seal import BlockEncryptor
 from app.core.errors import Bug, EnvironmentProblem, UserError
 from app.core.files import disk_problems, replacing
-from app.core.jobs.job import Job
+from app.core.jobs.job import Job, Meter
 from app.core.jobs.pool import map_unordered
 from app.core.preparation.preparer import PreparerKey
 from app.core.preparation.report import make_report
@@ -176,10 +176,12 @@ def _tasks(table: ClearTable, work: WorkFile, slots: int) -> Iterator[Task]:
 
 
 def _write_package(output: Path, work: WorkFile, report: bytes, preparer: PreparerKey, job: Job) -> None:
-    with replacing(output) as temporary:  # flushes it once, before it gets its name
+    columns = len(work.header.columns)
+    meter = job.meter("data.step.writing", columns)
+    with replacing(output) as temporary:  # noqa: SIM117 - the inner one closes the file before the outer renames it
         with closing(open_for_writing(temporary, durable=False)) as connection, database_problems(temporary):
             connection.execute("BEGIN")
-            hashes = tuple(_copy_column(connection, work, column, job) for column in range(len(work.header.columns)))
+            hashes = tuple(_copy_column(connection, work, column, meter) for column in range(columns))
             header = work.header.encode()
             manifest = Manifest(
                 header=hashlib.sha256(header).digest(),
@@ -197,7 +199,7 @@ def _write_package(output: Path, work: WorkFile, report: bytes, preparer: Prepar
             connection.execute("COMMIT")
 
 
-def _copy_column(connection: sqlite3.Connection, work: WorkFile, column: int, job: Job) -> bytes:
+def _copy_column(connection: sqlite3.Connection, work: WorkFile, column: int, meter: Meter) -> bytes:
     """Copy one column's residues in the order of their ids; return its blocks' hashes one after the other."""
     header = work.header
     hashes = [hashlib.sha256() for _ in range(header.blocks)]
@@ -206,7 +208,7 @@ def _copy_column(connection: sqlite3.Connection, work: WorkFile, column: int, jo
             blob = work.get(column, prime, block)
             hashes[block].update(blob)
             connection.execute("INSERT INTO residue VALUES (?, ?)", (residue_id(column, prime, block), blob))
-        job.cancel.check()
+    meter.advance()
     return b"".join(each.digest() for each in hashes)
 
 

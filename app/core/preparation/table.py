@@ -38,7 +38,9 @@ class RowsRefused(UserError):
 
 @dataclass(frozen=True)
 class ClearTable:
-    """What was read. Column 0 says that there is a patient; the variables' columns follow. ``bits`` is uint8, shape (columns, ⌈patients/8⌉), most significant bit first (numpy.packbits).
+    """What was read. Column 0 says that there is a patient; the variables' columns follow.
+
+    ``bits`` is uint8, shape (columns, ⌈patients/8⌉), most significant bit first (numpy.packbits).
 
     ``problems`` are the first of all problems, in ``refused_rows`` rows that are left out; ``variables`` are the codes
     that are sealed, ``left_out`` the catalogue's others, ``unused_columns`` the CSV's columns that nothing uses.

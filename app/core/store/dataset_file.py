@@ -14,7 +14,8 @@ two tables and nothing else (no view, trigger, index or virtual table)::
 
 ``residue`` has, for each sealed column, block and prime, the blob of :func:`app.core.crypto.format.pack_residue` of
 (c0, c1), under the id ``((column · 8 + prime) << 20) | block``: residue after residue, so that a query reads what it
-needs in long runs. A package is written with its rows in the order of their ids.
+needs in long runs. Column 0 says which slots hold a patient; the variables' columns follow in the catalogue's order. A
+package is written with its rows in the order of their ids.
 
 Nobody needs a key to check sizes, hashes and signature; nobody learns a number of patients from it but by blocks.
 """
