@@ -15,9 +15,10 @@ from app.core.catalogue.model import Catalogue, Kind, Label, Level, Variable
 from app.core.crypto.identity import MemberKey
 from app.core.crypto.parameters import INSECURE_TEST_PARAMETERS, ParameterSet
 from app.core.jobs.job import Job
+from app.core.preparation.encrypting import begin_worker
 from app.core.preparation.mapping import Mapping, parse_mapping
 from app.core.preparation.preparer import PreparerKey
-from app.core.preparation.sealing import Target, begin_worker, seal_table, worker_arguments
+from app.core.preparation.sealing import Target, seal_table, worker_arguments
 from app.core.preparation.table import ClearTable, read_table
 from app.core.secret import SecretBytes
 from app.core.store.dataset_file import DatasetReader
@@ -100,13 +101,20 @@ class Maker:
 
     @property
     def target(self) -> Target:
+        """Whom the packages are for."""
         return Target(
-            self.federation, self.transcript, self.catalogue.hash, self.parameters, self.people.public_key,
-            self.site.public, self.residues,
+            federation=self.federation,
+            transcript=self.transcript,
+            catalogue=self.catalogue.hash,
+            parameters=self.parameters,
+            public_key=self.people.public_key,
+            site=self.site.public,
+            residues=self.residues,
         )
 
     @property
     def expected(self) -> Expected:
+        """What a site of the federation expects."""
         return Expected(self.federation, self.transcript, self.catalogue, self.parameters)
 
     def table(self, patients: int = 30, seed: int = 1) -> ClearTable:
@@ -114,14 +122,27 @@ class Maker:
         path = write_csv(self.directory / f"input-{patients}-{seed}.csv", rows(patients, seed))
         return read_table(path, mapping(), self.catalogue)
 
-    def package(self, table: ClearTable, name: str = "a.consilium", *, executor: Executor | None = None,
-                job: Job | None = None) -> tuple[Path, Header]:
-        """Seal ``table``."""
+    def package(
+        self,
+        table: ClearTable,
+        name: str = "a.consilium",
+        *,
+        executor: Executor | None = None,
+        job: Job | None = None,
+    ) -> tuple[Path, Header]:
+        """Seal ``table``, in this process unless an executor is given."""
         if executor is None:
             begin_worker(*worker_arguments(self.target))
         path = self.directory / name
         header = seal_table(
-            table, self.target, path, preparer=self.preparer, executor=executor or Inline(), in_flight=2, now=NOW, job=job
+            table,
+            self.target,
+            path,
+            preparer=self.preparer,
+            executor=executor or Inline(),
+            in_flight=2,
+            now=NOW,
+            job=job,
         )
         return path, header
 

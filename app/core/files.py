@@ -46,6 +46,13 @@ def publish(temporary: Path, path: Path) -> None:
         _sync_directory(path.parent)
 
 
+def publish_directory(temporary: Path, path: Path) -> None:
+    """Make the finished directory ``temporary`` appear as ``path``, which does not exist; as :func:`publish`."""
+    with disk_problems(path):
+        temporary.rename(path)
+        _sync_directory(path.parent)
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``, readable by this user only; an interrupted write leaves the old file."""
     with replacing(path) as temporary, disk_problems(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -135,6 +136,26 @@ def test_of_one_variable_the_form_is_complete(left: Cohort, right: Cohort) -> No
     rows = _one_variable_rows()
     same = [matches(left, row, CATALOGUE) for row in rows] == [matches(right, row, CATALOGUE) for row in rows]
     assert (canonical(left, CATALOGUE) == canonical(right, CATALOGUE)) == same
+
+
+def test_every_set_of_ages_beside_every_other() -> None:
+    """All that can be said of an age, next to all that can be known of it: 4096 pairs, on every kind of patient."""
+    bins = [Not(Known("age")), *_between_cut_points()]
+    rows: list[Row] = [{"age": age, "smoker": smokes} for age in (None, 39, 40, 50, 60, 70) for smokes in (True, False)]
+    sets = [Any(tuple(each for place, each in enumerate(bins) if mask >> place & 1)) for mask in range(64)]
+    for given_mask, known in enumerate(sets):
+        forms: dict[int, Cohort] = {}
+        for mask, said in enumerate(sets):
+            cohort = All((known, Any((said, Flag("smoker")))))
+            form = canonical(cohort, CATALOGUE)
+            assert [matches(form, row, CATALOGUE) for row in rows] == [matches(cohort, row, CATALOGUE) for row in rows]
+            assert forms.setdefault(mask & given_mask, form) == form  # what is outside the given makes no difference
+        assert len(set(forms.values())) == len(forms)
+
+
+def _between_cut_points() -> list[Cohort]:
+    bounds = [None, *CATALOGUE.variable("age").cut_points, None]
+    return [Range("age", low, high) for low, high in pairwise(bounds)]
 
 
 @given(cohorts())

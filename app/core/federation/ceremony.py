@@ -10,13 +10,15 @@ canonical CBOR, name large arrays as blobs {"blob": SHA-256, "size"}:
 
     randomness {"random": 32 bytes} · key rounds {"blob", "size"} · dealing {"blobs": [[SHA-256, size] a site]} ·
     check {"shares": [[window, share], …]} · confirm {"signature": 64 bytes}
+
+A ceremony that fails stays failed, and forgets the salt of its key share: the next one has a new roster and new shares.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,11 +27,11 @@ from app.core import codec
 from app.core.crypto import release
 from app.core.crypto.identity import SIGNATURE_BYTES
 from app.core.crypto.parameters import RELEASE_PRIMES, ROTATION_PRIMES
-from app.core.errors import Bug, ProtocolViolation
+from app.core.errors import Bug, PeerProblem, ProtocolViolation
 from app.core.federation import ceremony_work as work
 from app.core.federation import check, rounds
 from app.core.federation.local_site import DealtShare, LocalSite
-from app.core.federation.mailroom import Draft, Mailroom, Post
+from app.core.federation.mailroom import Draft, Mailroom, Post, Reader
 from app.core.federation.opening import decryption_share
 from app.core.federation.public_file import (
     PublicFederation,
@@ -40,16 +42,16 @@ from app.core.federation.public_file import (
     sign_statement,
     statement,
 )
+from app.core.federation.roster import Roster
 from app.core.federation.rounds import Abort, Await, Commit, Complete, Heard, Open, Prepare, Reveal
 from app.core.federation.schema import Fields
-from app.core.files import private_directory
+from app.core.files import private_directory, publish_directory
 from app.core.secret import SecretBytes
 
 T = TypeVar("T")
 
 KIND = "ceremony"
 COMMIT, REVEAL = "ceremony.commit", "ceremony.reveal"
-MESSAGE_TYPES = (COMMIT, REVEAL)
 RUNNING, READY, FAILED = "running", "ready", "failed"
 
 _BLOB_LIMIT = 1 << 27
@@ -61,7 +63,10 @@ _KEY_ROUNDS = (rounds.PUBLIC_KEY, rounds.RELINEARIZATION_1, rounds.RELINEARIZATI
 
 @dataclass(frozen=True)
 class CeremonyStatus:
-    """Where the ceremony stands: its state, the round, who is awaited; for a failed one the code and the site."""
+    """Where the ceremony stands: its state, the round, who is awaited; for a failed one the code and the site.
+
+    A running one may have a code too: why what a site offers cannot be fetched at the moment.
+    """
 
     state: str
     round: str = ""
@@ -91,7 +96,10 @@ class Ceremony:
 
     def begin(self) -> None:
         """Make the session if it is not there. Its salt makes this ceremony's key share unlike any other's."""
-        if self._site.profile.sessions.get(self.session) is None:
+        session = self._site.profile.sessions.get(self.session)
+        if session is not None and session.state == FAILED:
+            self._sweep()  # a failing ceremony may have been cut off before it did
+        if session is None:
             with self._site.profile.database.atomic():
                 self._site.profile.sessions.add(
                     self.session,
@@ -107,24 +115,34 @@ class Ceremony:
             session = self._stored()
             if session["state"] != RUNNING:
                 return CeremonyStatus(session["state"], code=session.get("code", ""), site=session.get("site", ""))
-            heard = self.heard()
-            match rounds.next_step(heard):
-                case Prepare(round_, transcript):
-                    try:
-                        self._prepare(heard, round_, transcript)
-                    except _Blamed as blamed:
-                        self._abort(blamed.position, blamed.code)
-                case Open(round_):
-                    self._open(round_)
-                case Await(round_, missing):
-                    return CeremonyStatus(RUNNING, round_, tuple(map(self._site.site_name, missing)))
-                case Abort(_, position, code):
-                    self._abort(position, code)
-                case Complete():
-                    try:
-                        self._complete(heard)
-                    except _Blamed as blamed:
-                        self._abort(blamed.position, blamed.code)
+            try:
+                waiting = self._take_step(self.heard())
+            except _Blamed as blamed:
+                self._abort(blamed.position, blamed.code)
+            except ProtocolViolation as error:
+                self._abort(_NOBODY, error.code)
+            else:
+                if waiting is not None:
+                    return waiting
+
+    def _take_step(self, heard: Heard) -> CeremonyStatus | None:
+        """Do the next thing; return what is awaited, or None to go on."""
+        match rounds.next_step(heard):
+            case Prepare(round_, transcript):
+                try:
+                    self._prepare(heard, round_, transcript)
+                except _Unreachable as problem:
+                    name = self._site.site_name(problem.position)
+                    return CeremonyStatus(RUNNING, round_, (name,), code=problem.code)
+            case Open(round_):
+                self._open(round_)
+            case Await(round_, missing):
+                return CeremonyStatus(RUNNING, round_, tuple(map(self._site.site_name, missing)))
+            case Abort(_, position, code):
+                self._abort(position, code)
+            case Complete():
+                self._complete(heard)
+        return None
 
     def result(self) -> PublicFederation:
         """Return the ready federation's public side; raises Bug before the ceremony is done."""
@@ -133,25 +151,18 @@ class Ceremony:
         return load_public_file(public_path(self._site))
 
     def heard(self) -> Heard:
-        """Gather every site's first commit and reveal of each round."""
+        """Gather every site's first commit and reveal of each round, and who said two different things."""
         commits: dict[tuple[str, int], Commit] = {}
         reveals: dict[tuple[str, int], Reveal] = {}
-        for sender, body in self._mailroom.heard(self.session, COMMIT):
-            fields = Fields(body, _MALFORMED)
-            commit = Commit(fields.bytes("transcript", 32), fields.bytes("commitment", 32))
-            commits.setdefault((self._round(fields), sender), commit)
-        for sender, body in self._mailroom.heard(self.session, REVEAL):
-            fields = Fields(body, _MALFORMED)
-            reveal = Reveal(fields.bytes("salt", 32), fields.bytes("payload", 1, _PAYLOAD_LIMIT))
-            reveals.setdefault((self._round(fields), sender), reveal)
-        return Heard(self.session, len(self._site.roster.sites), self._site.position, commits, reveals)
-
-    def _round(self, fields: Fields) -> str:
-        round_ = fields.text("round", 32)
-        if round_ not in rounds.ROUNDS:
-            fields.refuse("round")
-        fields.done()
-        return round_
+        twice: set[tuple[str, int]] = set()
+        for sender, (round_, commit) in self._mailroom.heard(self.session, COMMIT):
+            if commits.setdefault((round_, sender), commit) != commit:
+                twice.add((round_, sender))
+        for sender, (round_, reveal) in self._mailroom.heard(self.session, REVEAL):
+            if reveals.setdefault((round_, sender), reveal) != reveal:
+                twice.add((round_, sender))
+        sites = len(self._site.roster.sites)
+        return Heard(self.session, sites, self._site.position, commits, reveals, frozenset(twice))
 
     def _stored(self) -> dict[str, Any]:
         session = self._site.profile.sessions.get(self.session)
@@ -162,8 +173,10 @@ class Ceremony:
 
     def _abort(self, position: int, code: str) -> None:
         name = "" if position == _NOBODY else self._site.site_name(position)
-        data = {"salt": self._stored()["salt"], "code": code, "site": name}
-        self._move(FAILED, data)
+        with self._site.profile.database.atomic():
+            self._mailroom.refuse(ProtocolViolation(code, site=name), position or None)
+            self._move(FAILED, {"code": code, "site": name})
+        self._sweep()
 
     def _move(self, state: str, data: dict[str, Any]) -> None:
         with self._site.profile.database.atomic():
@@ -172,6 +185,16 @@ class Ceremony:
             )
             for name in self._site.profile.sealed_secrets.names(self._name("")):
                 self._site.profile.sealed_secrets.remove(name)
+
+    def _sweep(self) -> None:
+        """Remove what a ceremony that failed had received and built."""
+        self._forget_blobs(self.heard())
+        for directory in (self._site.key_directory, self._building):
+            shutil.rmtree(directory, ignore_errors=True)
+
+    @property
+    def _building(self) -> Path:
+        return self._site.key_directory.with_name(f"{self._site.key_directory.name}.building")
 
     def _name(self, what: str) -> str:
         return f"ceremony/{self.session.hex()}/{what}"
@@ -186,7 +209,8 @@ class Ceremony:
             REVEAL, self.session, {"round": round_, "salt": reveal.salt, "payload": reveal.payload}
         )
         kept = codec.encode({"id": draft.id, "envelope": draft.envelope})
-        commit = {"round": round_, "transcript": transcript, "commitment": reveal.commitment}
+        commitment = reveal.commitment(self.session, round_, self._site.position)
+        commit = {"round": round_, "transcript": transcript, "commitment": commitment}
         with self._site.profile.database.atomic():
             self._site.keep_secret(self._name(f"{round_}/reveal"), kept)
             self._mailroom.post(COMMIT, self.session, commit)
@@ -246,9 +270,15 @@ class Ceremony:
             with _blaming(position):
                 name, size = fields.bytes("blob", 32), fields.number("size", 1, _BLOB_LIMIT)
                 fields.done()
-            self._mailroom.blob(self._post, name, size)
-            paths[position] = self._site.profile.blobs.verified_path(name, limit=size)
+                self._fetch(position, name)
+                paths[position] = self._site.profile.blobs.verified_path(name, limit=size)
         return paths
+
+    def _fetch(self, position: int, name: bytes) -> None:
+        try:
+            self._mailroom.blob(self._post, name, _BLOB_LIMIT)
+        except PeerProblem as problem:
+            raise _Unreachable(position, problem.code) from problem
 
     def _sum(self, files: dict[str, dict[int, Path]], compute: Callable[[], T]) -> T:
         """Run ``compute``, which sums over the sites' files; if it fails, find whose file is at fault."""
@@ -289,15 +319,9 @@ class Ceremony:
         values, pads = {}, {}
         for dealer, fields in self._read(heard, rounds.DEALING).items():
             with _blaming(dealer):
-                blobs = fields.items("blobs", len(roster.sites))
-                fields.done()
-                if len(blobs) != len(roster.sites):
-                    raise ProtocolViolation(_MALFORMED, field="blobs")
-                item = Fields(dict(zip(("blob", "size"), blobs[me - 1], strict=True)), _MALFORMED)
-                name, size = item.bytes("blob", 32), item.number("size", 1, 1 << 22)
-            self._mailroom.blob(self._post, name, size)
-            sealed = self._site.profile.blobs.get(name, limit=size)
-            with _blaming(dealer):
+                name, size = _dealt_blobs(fields, len(roster.sites))[me - 1]
+                self._fetch(dealer, name)
+                sealed = self._site.profile.blobs.get(name, limit=size)
                 opened = self._site.key.open("dealt share v1", sealed, self._dealt_context(dealer, me))
                 values[dealer], key = opened[:-32], opened[-32:]
                 work.unpack_dealt(self._parameters, values[dealer])
@@ -312,14 +336,14 @@ class Ceremony:
         directory = self._site.key_directory
         if directory.exists():
             return directory
-        building = directory.with_name(f"{directory.name}.building")
+        building = self._building
         shutil.rmtree(building, ignore_errors=True)
         private_directory(building)
         files = {round_: self._files(heard, round_) for round_ in _KEY_ROUNDS}
         shares = {round_: list(paths.values()) for round_, paths in files.items()}
         arguments = (self._parameters.name, self._crs(heard), building, shares)
         self._sum(files, lambda: self._site.compute(work.build_keys, *arguments))
-        building.rename(directory)
+        publish_directory(building, directory)
         return directory
 
     def _check(self, heard: Heard, randomness: SecretBytes, round_: str) -> dict[str, Any]:
@@ -355,8 +379,8 @@ class Ceremony:
         for position, fields in self._read(heard, rounds.CHECK).items():
             with _blaming(position):
                 for item in fields.items("shares", len(self._site.roster.sites)):
-                    if not (isinstance(item, list) and len(item) == 2 and type(item[0]) is int):
-                        raise ProtocolViolation(_MALFORMED, field="shares")
+                    if not (isinstance(item, list) and [type(part) for part in item] == [int, bytes]):
+                        fields.refuse("shares")
                     received[item[0], position] = release.share_from_bytes(self._parameters, item[1], RELEASE_PRIMES, 1)
                 fields.done()
         for window, quorum in self._windows():
@@ -383,16 +407,21 @@ class Ceremony:
         federation = assemble(roster, self._site.catalogue, public_key, transcript, signatures)
         save_public_file(federation, public_path(self._site))
         (directory / f"rotation.{ROTATION_PRIMES}.seal").unlink(missing_ok=True)  # served the check only
+        self._forget_blobs(heard)  # every site has confirmed, so every site has fetched what it needed
         self._move(READY, {"salt": self._stored()["salt"]})
-        self._forget_blobs(heard)
 
     def _forget_blobs(self, heard: Heard) -> None:
-        """Every site has confirmed, so every site has fetched what it needed."""
+        """Remove what the sites offered, as far as it can be read."""
         for round_ in (*_KEY_ROUNDS, rounds.DEALING):
             for payload in heard.payloads(round_).values():
-                value = codec.decode(payload, _PAYLOAD_LIMIT)
-                for name in [value["blob"]] if "blob" in value else [item[0] for item in value["blobs"]]:
-                    self._site.profile.blobs.remove(name)
+                with suppress(ProtocolViolation):
+                    fields = Fields(codec.decode(payload, _PAYLOAD_LIMIT), _MALFORMED)
+                    if round_ == rounds.DEALING:
+                        names = [name for name, _ in _dealt_blobs(fields, len(self._site.roster.sites))]
+                    else:
+                        names = [fields.bytes("blob", 32)]
+                    for name in names:
+                        self._site.profile.blobs.remove(name)
 
 
 def public_path(site: LocalSite) -> Path:
@@ -407,6 +436,49 @@ class _Blamed(Exception):
         super().__init__(position, code)
         self.position = position
         self.code = code
+
+
+class _Unreachable(Exception):
+    """What a site offers cannot be fetched now."""
+
+    def __init__(self, position: int, code: str) -> None:
+        super().__init__(position, code)
+        self.position = position
+        self.code = code
+
+
+def _dealt_blobs(fields: Fields, sites: int) -> list[tuple[bytes, int]]:
+    """Take (name, size) of the sealed value for each site out of a dealing payload."""
+    items = fields.items("blobs", sites)
+    fields.done()
+    if len(items) != sites or not all(isinstance(item, list) and len(item) == 2 for item in items):
+        fields.refuse("blobs")
+    entries = [Fields({"blob": item[0], "size": item[1]}, _MALFORMED) for item in items]
+    return [(entry.bytes("blob", 32), entry.number("size", 1, 1 << 22)) for entry in entries]
+
+
+def _read_commit(body: Any, roster: Roster) -> tuple[str, Commit]:
+    fields = Fields(body, _MALFORMED)
+    commit = Commit(fields.bytes("transcript", 32), fields.bytes("commitment", 32))
+    return _round(fields), commit
+
+
+def _read_reveal(body: Any, roster: Roster) -> tuple[str, Reveal]:
+    fields = Fields(body, _MALFORMED)
+    reveal = Reveal(fields.bytes("salt", 32), fields.bytes("payload", 1, _PAYLOAD_LIMIT))
+    return _round(fields), reveal
+
+
+def _round(fields: Fields) -> str:
+    """Take the last field, the round."""
+    round_ = fields.text("round", 32)
+    if round_ not in rounds.ROUNDS:
+        fields.refuse("round")
+    fields.done()
+    return round_
+
+
+MESSAGE_TYPES: Mapping[str, Reader] = {COMMIT: _read_commit, REVEAL: _read_reveal}
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """The messages of a query's life, read strictly.
 
-All bodies are sealed; ``attempt`` counts from 1. Another quorum is another attempt: re-randomised contributions, new
+All bodies are sealed; ``attempt`` counts from 1. A commitment names the request by its hash: everyone must have heard
+the same one. Another quorum is another attempt: re-randomised contributions, new
 pads, fresh flooding; the set of contributing sites stays what the first close said. The readers of a contribution
 are the quorum and the asker.
 
     query.request       {query, noise, contributors, quorum, minimum, key, meanings, purpose}   asker → all
-    query.commit        {attempt, hash, noise_bits}                                              contributor → all
+    query.commit        {attempt, request, hash, noise_bits}                                     contributor → all
     query.decline       {code}                                                                   contributor → all
+    query.refuse        {code}        takes no further part, in the quorum neither               any site    → all
     query.close         {contributors, hashes}                                                   asker → all
     query.retry         {attempt, quorum}                                                        asker → all
     query.contribution  {attempt, blob, size}                                                    its readers
@@ -20,29 +22,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
+from app.core import codec
 from app.core.crypto.identity import SEAL_BYTES, SealingPublicKey
+from app.core.federation.mailroom import Reader
 from app.core.federation.schema import Fields
 from app.core.query.model import MAX_BYTES as QUERY_LIMIT
-from app.core.query.model import Query
+from app.core.query.model import Query, codes
 
 REQUEST = "query.request"
 COMMIT = "query.commit"
 DECLINE = "query.decline"
+REFUSE = "query.refuse"
 CLOSE = "query.close"
 RETRY = "query.retry"
 CONTRIBUTION = "query.contribution"
 SHARE = "query.share"
 RELEASED = "query.released"
 FAIL = "query.fail"
-MESSAGE_TYPES = (REQUEST, COMMIT, DECLINE, CLOSE, RETRY, CONTRIBUTION, SHARE, RELEASED, FAIL)
-
 MOST_ATTEMPTS = 3
 _MALFORMED = "query.malformed_message"
 _LARGEST_EPSILON = 1 << 20
 _SEALED_LIMIT = 1 << 16
-_CONTRIBUTION_LIMIT = 1 << 20
+CONTRIBUTION_LIMIT = 1 << 20
+_MOST_NOISE_BITS = 200
+"""More than any release modulus has."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,11 @@ class Request:
     def results(self) -> int:
         """How many packed numbers the analysis opens."""
         return 1
+
+    @cached_property
+    def hash(self) -> bytes:
+        """SHA-256 of the canonical body: what a commitment answers."""
+        return codec.digest(["consilium request v1", self.to_body()])
 
     def to_body(self) -> dict[str, Any]:
         """Return the message's body."""
@@ -98,8 +109,11 @@ class Request:
         if len(members) != quorum:
             fields.refuse("quorum")
         contributors = fields.positions("contributors", sites)
+        query = Query.from_cbor(fields.bytes("query", 1, QUERY_LIMIT))
+        if set(meanings) != set(codes(query.cohort)):
+            fields.refuse("meanings")
         request = cls(
-            query=Query.from_cbor(fields.bytes("query", 1, QUERY_LIMIT)),
+            query=query,
             epsilon=Fraction(*epsilon) if epsilon else None,
             contributors=contributors,
             quorum=members,
@@ -114,8 +128,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Commitment:
-    """A contributor's commitment: the hash of its contribution and log2 of its noise bound, rounded up."""
+    """A contributor's commitment: to which request, the hash of its contribution, and log2 of its noise bound."""
 
+    request: bytes
     hash: bytes
     noise_bits: int
 
@@ -140,13 +155,14 @@ def read_commit(body: object) -> tuple[int, Commitment]:
     """Read ``query.commit``: (attempt, commitment)."""
     fields = Fields(body, _MALFORMED)
     attempt = fields.number("attempt", 1, MOST_ATTEMPTS)
-    commitment = Commitment(fields.bytes("hash", 32), fields.number("noise_bits", 1, 1000))
+    request, hash_ = fields.bytes("request", 32), fields.bytes("hash", 32)
+    commitment = Commitment(request, hash_, fields.number("noise_bits", 1, _MOST_NOISE_BITS))
     fields.done()
     return attempt, commitment
 
 
 def read_code(body: object) -> str:
-    """Read ``query.decline`` or ``query.fail``: a reason's code."""
+    """Read ``query.decline``, ``query.refuse`` or ``query.fail``: a reason's code."""
     fields = Fields(body, _MALFORMED)
     code = fields.text("code", 64)
     fields.done()
@@ -178,7 +194,7 @@ def read_contribution(body: object) -> tuple[int, BlobName]:
     """Read ``query.contribution``: (attempt, blob)."""
     fields = Fields(body, _MALFORMED)
     attempt = fields.number("attempt", 1, MOST_ATTEMPTS)
-    blob = BlobName(fields.bytes("blob", 32), fields.number("size", 1, _CONTRIBUTION_LIMIT))
+    blob = BlobName(fields.bytes("blob", 32), fields.number("size", 1, CONTRIBUTION_LIMIT))
     fields.done()
     return attempt, blob
 
@@ -189,3 +205,22 @@ def read_share(body: object) -> tuple[int, bytes]:
     attempt, sealed = fields.number("attempt", 1, MOST_ATTEMPTS), fields.bytes("sealed", 1, _SEALED_LIMIT)
     fields.done()
     return attempt, sealed
+
+
+def read_released(body: object) -> None:
+    """Read ``query.released``, which says nothing more."""
+    Fields(body, _MALFORMED).done()
+
+
+MESSAGE_TYPES: Mapping[str, Reader] = {
+    REQUEST: lambda body, roster: Request.from_body(body, len(roster.sites), roster.quorum),
+    COMMIT: lambda body, roster: read_commit(body),
+    DECLINE: lambda body, roster: read_code(body),
+    REFUSE: lambda body, roster: read_code(body),
+    CLOSE: lambda body, roster: read_close(body, len(roster.sites)),
+    RETRY: lambda body, roster: read_retry(body, len(roster.sites), roster.quorum),
+    CONTRIBUTION: lambda body, roster: read_contribution(body),
+    SHARE: lambda body, roster: read_share(body),
+    RELEASED: lambda body, roster: read_released(body),
+    FAIL: lambda body, roster: read_code(body),
+}

@@ -2,7 +2,8 @@
 
 A contribution is committed to before anyone reveals theirs, and revealed only to the quorum and the asker once the
 set of contributing sites is closed; that set never changes. A member of the quorum answers only when every
-contribution of the set is there and matches its commitment.
+contribution of the set is there and matches its commitment. A site that sees the protocol broken takes no further part
+and says so; once the set is closed, the asker gives up when a site that is still needed has said that.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class QueryHeard:
     asker: int
     request: Request
     declined: Mapping[int, str] = field(default_factory=dict)
+    refused: Mapping[int, str] = field(default_factory=dict)
     committed: Mapping[tuple[int, int], Commitment] = field(default_factory=dict)
     close: Close | None = None
     retries: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
@@ -31,9 +33,9 @@ class QueryHeard:
 
     @property
     def attempt(self) -> int:
-        """The attempt under way: the highest that was asked for without a gap."""
+        """The attempt under way: the highest that was asked for without a gap; the first until the set is closed."""
         attempt = 1
-        while attempt + 1 in self.retries:
+        while self.close is not None and attempt + 1 in self.retries:
             attempt += 1
         return attempt
 
@@ -44,10 +46,10 @@ class QueryHeard:
 
     @property
     def contributors(self) -> tuple[int, ...]:
-        """Who contributes: the closed set, or until then those who were asked and have not declined."""
+        """Who contributes: the closed set, or until then those who were asked and have not declined or refused."""
         if self.close is not None:
             return self.close.contributors
-        return tuple(p for p in self.request.contributors if p not in self.declined)
+        return tuple(p for p in self.request.contributors if p not in self.declined and p not in self.refused)
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,21 @@ class AwaitSites:
 
 
 @dataclass(frozen=True)
+class Refuse:
+    """The site at this position broke the protocol: take no further part, and say so."""
+
+    site: int
+    code: str
+
+
+@dataclass(frozen=True)
 class Over:
     """Nothing more to do for this site; ``code`` is why the query failed, if it did."""
 
     code: str = ""
 
 
-QueryStep = Contribute | CloseSet | GiveUp | RevealContribution | AnswerShare | Combine | AwaitSites | Over
+QueryStep = Contribute | CloseSet | GiveUp | RevealContribution | AnswerShare | Combine | AwaitSites | Refuse | Over
 
 
 def next_step(heard: QueryHeard) -> QueryStep:  # noqa: PLR0911 - one return a step of the life
@@ -115,26 +125,62 @@ def next_step(heard: QueryHeard) -> QueryStep:  # noqa: PLR0911 - one return a s
     attempt, me = heard.attempt, heard.me
     if heard.failed or heard.released:
         return Over(heard.failed)
+    if (broken := _broken(heard)) is not None:
+        return broken
     if me in heard.contributors and (attempt, me) not in heard.committed:
         return Contribute(attempt)
     uncommitted = tuple(p for p in heard.contributors if (attempt, p) not in heard.committed)
     if heard.close is None:
         return _before_close(heard, uncommitted)
     if uncommitted:
-        return AwaitSites("commit", uncommitted)
+        return _waiting(heard, "commit", uncommitted)
     if me in heard.contributors and (attempt, me) not in heard.contributions:
         return RevealContribution(attempt)
     if me not in heard.quorum and me != heard.asker:
         return Over()
     if missing := tuple(p for p in heard.contributors if (attempt, p) not in heard.contributions):
-        return AwaitSites("contribute", missing)
+        return _waiting(heard, "contribute", missing)
     if me in heard.quorum and (attempt, me) not in heard.shares:
         return AnswerShare(attempt)
     if me != heard.asker:
         return Over()
     if missing := tuple(p for p in heard.quorum if (attempt, p) not in heard.shares):
-        return AwaitSites("open", missing)
+        return _waiting(heard, "open", missing)
     return Combine(attempt)
+
+
+def _broken(heard: QueryHeard) -> Refuse | None:
+    """Return who did not keep to the protocol, if anyone.
+
+    Everyone answers the same request. The closed set is among those who were asked, large enough, and names what each
+    contributor signed; we are not in it without having committed. What is revealed is what was committed to.
+    """
+    close = heard.close
+    if close is not None:
+        promised = dict(zip(close.contributors, close.hashes, strict=True))
+        committed = {p: heard.committed[1, p].hash for p in close.contributors if (1, p) in heard.committed}
+        if (
+            not set(close.contributors) <= set(heard.request.contributors)
+            or len(close.contributors) < heard.request.minimum
+            or any(promised[p] != value for p, value in committed.items())
+            or (heard.me in promised and heard.me not in committed)
+        ):
+            return Refuse(heard.asker, "query.close_differs")
+    for (attempt, position), commitment in heard.committed.items():
+        if position not in heard.contributors:
+            continue
+        if commitment.request != heard.request.hash:
+            return Refuse(position, "query.request_differs")
+        blob = heard.contributions.get((attempt, position))
+        if blob is not None and blob.name != commitment.hash:
+            return Refuse(position, "query.commitment_broken")
+    return None
+
+
+def _waiting(heard: QueryHeard, what: str, missing: tuple[int, ...]) -> AwaitSites | GiveUp:
+    """Wait for sites; the asker gives up if one of them will not come."""
+    refused = [heard.refused[p] for p in missing if p in heard.refused]
+    return GiveUp(refused[0]) if refused and heard.me == heard.asker else AwaitSites(what, missing)
 
 
 def _before_close(heard: QueryHeard, uncommitted: tuple[int, ...]) -> QueryStep:

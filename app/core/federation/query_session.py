@@ -2,28 +2,41 @@
 
 The state machine is :mod:`app.core.federation.query_rounds`, the messages :mod:`app.core.federation.query_messages`.
 What a site says is stored, encrypted, in the transaction that queues it; a process killed anywhere goes on from
-there. A contribution is made once per attempt; a decryption share once per ciphertext (:mod:`app.core.federation.opening`).
+there. A contribution is made once per attempt; a decryption share once per ciphertext
+(:mod:`app.core.federation.opening`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Protocol
 
 from app.core import codec
 from app.core.crypto import release
 from app.core.crypto.identity import SealingKey
 from app.core.crypto.parameters import RELEASE_PRIMES
 from app.core.crypto.release import Contribution, DecryptionProtocol, Opening
-from app.core.errors import Bug, ConsiliumError, ProtocolViolation, UserError
+from app.core.errors import Bug, ConsiliumError, EnvironmentProblem, PeerProblem, ProtocolViolation, UserError
 from app.core.federation import ceremony_work as work
 from app.core.federation import query_messages as messages
 from app.core.federation.local_site import LocalSite
 from app.core.federation.mailroom import Mailroom, Post
 from app.core.federation.opening import decryption_share
-from app.core.federation.query_messages import BlobName, Close, Commitment, Request
+from app.core.federation.query_hearing import (
+    DONE,
+    FAILED,
+    KIND,
+    OPEN,
+    QueryHearing,
+    asker_of,
+    failure_of,
+    session_data,
+)
+from app.core.federation.query_messages import CONTRIBUTION_LIMIT, Request
 from app.core.federation.query_rounds import (
     AnswerShare,
     AwaitSites,
@@ -33,6 +46,7 @@ from app.core.federation.query_rounds import (
     GiveUp,
     Over,
     QueryHeard,
+    Refuse,
     RevealContribution,
     next_step,
 )
@@ -40,9 +54,10 @@ from app.core.query.canonical import query_hash
 from app.core.query.model import Query, codes
 from app.core.secret import SecretBytes
 
-KIND = "query"
-OPEN, DONE, FAILED = "open", "done", "failed"
+__all__ = ["DONE", "FAILED", "OPEN", "Contributor", "Made", "QueryDesk", "QueryStatus", "Released"]
+
 _SHARE_PURPOSE = "decryption share v1"
+_PASSING = ("worker.killed", "disk.full")
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,10 @@ class Contributor(Protocol):
     """Decides whether this site answers a request, and computes its contribution."""
 
     def contribute(self, session: bytes, asker: int, request: Request) -> Made:
-        """Return the contribution; raises UserError or EnvironmentProblem to decline with that code."""
+        """Return the contribution; raises UserError or EnvironmentProblem to decline with that code.
+
+        What passes (a killed worker, a full disk) declines nothing: it is tried again.
+        """
         ...
 
 
@@ -75,7 +93,10 @@ class Released:
 
 @dataclass(frozen=True)
 class QueryStatus:
-    """Where a query stands for this site."""
+    """Where a query stands for this site: for an open one who is waited for to do what, else why it failed.
+
+    An open one may have a code too: why a contribution cannot be fetched at the moment.
+    """
 
     state: str
     waiting: str = ""
@@ -92,6 +113,7 @@ class QueryDesk:
         self._post = post
         self._contributor = contributor
         self._parameters = site.roster.parameters
+        self._hearing = QueryHearing(site, mailroom)
 
     # --- asking -----------------------------------------------------------------------------------------------
 
@@ -112,17 +134,22 @@ class QueryDesk:
         meanings = {code: self._site.catalogue.variable(code).meaning for code in codes(query.cohort)}
         request = Request(query, epsilon, contributors, quorum, minimum, key.public, meanings, purpose)
         Request.from_body(request.to_body(), len(self._site.roster.sites), self._site.roster.quorum)
-        now = self._site.clock.now()
+        now, data = self._site.clock.now(), session_data(self._site.position)
         with self._site.profile.database.atomic():
             self._site.keep_secret(self._key_name(session), key.private.reveal())
-            self._site.profile.sessions.add(session, kind=KIND, state=OPEN, data=b"", now=now)
+            self._site.profile.sessions.add(session, kind=KIND, state=OPEN, data=data, now=now)
             self._site.profile.runs.add(session, text=text, state=OPEN, data=b"", now=now)
             self._mailroom.post(messages.REQUEST, session, request.to_body())
         return session
 
     def retry(self, session: bytes, quorum: tuple[int, ...]) -> None:
-        """Ask another quorum to open the result (asker): at most three attempts in all."""
-        heard = self.heard(session)
+        """Ask another quorum to open the result (asker): at most three attempts in all.
+
+        Raises UserError ``query.not_closed`` before the set of sites is closed and once the query is over.
+        """
+        heard, stored = self.heard(session), self._site.profile.sessions.get(session)
+        if stored is None or stored.state != OPEN or heard.close is None or heard.released or heard.failed:
+            raise UserError("query.not_closed")
         if heard.asker != self._site.position or heard.attempt >= messages.MOST_ATTEMPTS:
             raise UserError("query.no_more_attempts", most=messages.MOST_ATTEMPTS)
         body = {"attempt": heard.attempt + 1, "quorum": list(quorum)}
@@ -148,106 +175,109 @@ class QueryDesk:
     # --- life -------------------------------------------------------------------------------------------------
 
     def advance(self) -> dict[bytes, QueryStatus]:
-        """Take in new requests, do all that can be done for every open query, and say where each stands."""
-        self._open_new()
-        return {
-            session.id: self._advance(session.id)
-            for session in self._site.profile.sessions.all(kind=KIND)
-            if session.state == OPEN
-        }
+        """Take in new messages, do all that can be done for every open query, and say where each stands.
+
+        A problem of this computer with one query is raised when all others have been looked at.
+        """
+        self._hearing.take_in()
+        statuses: dict[bytes, QueryStatus] = {}
+        problems = []
+        for session in self._site.profile.sessions.all(kind=KIND):
+            if session.state == OPEN:
+                try:
+                    statuses[session.id] = self._advance(session.id)
+                except EnvironmentProblem as problem:
+                    problems.append(problem)
+        if problems:
+            raise problems[0]
+        return statuses
 
     def status(self, session: bytes) -> QueryStatus:
         """Return where one query stands."""
         stored = self._site.profile.sessions.get(session)
-        if stored is None:
+        if stored is None or stored.kind != KIND:
             raise UserError("query.unknown", id=session.hex())
         if stored.state == OPEN:
             return self._advance(session)
-        return QueryStatus(stored.state, code=stored.data.decode())
-
-    def _open_new(self) -> None:
-        for message in self._site.profile.inbox.unhandled():
-            now = self._site.clock.now()
-            with self._site.profile.database.atomic():
-                if message.type == messages.REQUEST and self._site.profile.sessions.get(message.session) is None:
-                    self._site.profile.sessions.add(message.session, kind=KIND, state=OPEN, data=b"", now=now)
-                self._site.profile.inbox.mark_handled(message.sender, message.id, now=now)
+        return QueryStatus(stored.state, code=failure_of(stored))
 
     def _advance(self, session: bytes) -> QueryStatus:
+        """Do all that can be done now for one open query."""
         while True:
             try:
-                heard = self.heard(session)
-                step = next_step(heard)
-                match step:
-                    case Contribute(attempt):
-                        self._contribute(session, heard, attempt)
-                    case CloseSet(contributors):
-                        hashes = [heard.committed[1, p].hash for p in contributors]
-                        self._say(messages.CLOSE, session, {"contributors": list(contributors), "hashes": hashes})
-                    case RevealContribution(attempt):
-                        self._reveal(session, heard, attempt)
-                    case AnswerShare(attempt):
-                        self._answer(session, heard, attempt)
-                    case Combine(attempt):
-                        self._release(session, heard, self._combined(session, heard, attempt))
-                    case GiveUp(code):
-                        self._say(messages.FAIL, session, {"code": code})
-                    case AwaitSites(what, missing):
-                        return QueryStatus(OPEN, what, tuple(map(self._site.site_name, missing)))
-                    case Over(code):
-                        if code:
-                            return self._end(session, FAILED, code)
-                        if heard.released:
-                            return self._end(session, DONE)
-                        return QueryStatus(OPEN)  # another attempt may still ask something of us
-            except ProtocolViolation as error:
+                status = self._take_step(session, self.heard(session))
+            except PeerProblem as problem:
+                return QueryStatus(OPEN, "contribute", code=problem.code)
+            except (ProtocolViolation, UserError) as error:
                 return self._refuse(session, error)
+            if status is not None:
+                return status
+
+    def _take_step(self, session: bytes, heard: QueryHeard) -> QueryStatus | None:  # noqa: PLR0912 - one branch a step
+        """Do the next thing; return where the query stands, or None to go on."""
+        match next_step(heard):
+            case Contribute(attempt):
+                self._contribute(session, heard, attempt)
+            case CloseSet(contributors):
+                hashes = [heard.committed[1, p].hash for p in contributors]
+                self._say(messages.CLOSE, session, {"contributors": list(contributors), "hashes": hashes})
+            case RevealContribution(attempt):
+                self._reveal(session, heard, attempt)
+            case AnswerShare(attempt):
+                self._answer(session, heard, attempt)
+            case Combine(attempt):
+                self._release(session, heard, self._combined(session, heard, attempt))
+            case GiveUp(code):
+                self._say(messages.FAIL, session, {"code": code})
+            case Refuse(position, code):
+                raise ProtocolViolation(code, site=self._site.site_name(position))
+            case AwaitSites(what, missing):
+                return QueryStatus(OPEN, what, tuple(map(self._site.site_name, missing)))
+            case Over(code):
+                if code:
+                    return self._end(session, FAILED, code)
+                if heard.released:
+                    return self._end(session, DONE)
+                return QueryStatus(OPEN)  # another attempt may still ask something of us
+        return None
 
     def _end(self, session: bytes, state: str, code: str = "") -> QueryStatus:
-        now, data = self._site.clock.now(), code.encode()
+        """Close the session; what was kept for it, the one-time key included, goes with it."""
+        now, stored = self._site.clock.now(), self._site.profile.sessions.get(session)
+        if stored is None:
+            raise Bug("query.session_lost")
+        self._forget_blobs(session)
         with self._site.profile.database.atomic():
+            data = session_data(asker_of(stored), code)
             self._site.profile.sessions.move(session, expected=OPEN, state=state, data=data, now=now)
             if self._site.profile.runs.get(session) is not None:
-                self._site.profile.runs.update(session, state=state, data=data, now=now)
+                self._site.profile.runs.update(session, state=state, data=code.encode(), now=now)
             for name in self._site.profile.sealed_secrets.names(f"query/{session.hex()}/"):
                 self._site.profile.sealed_secrets.remove(name)
         return QueryStatus(state, code=code)
 
+    def _forget_blobs(self, session: bytes) -> None:
+        """Remove the contributions, those of others and our own, revealed or not."""
+        names = {blob.name for blob in self.heard(session).contributions.values()}
+        for attempt in range(1, messages.MOST_ATTEMPTS + 1):
+            if self._site.secret(self._contribution_name(session, attempt)) is not None:
+                names.add(hashlib.sha256(self._kept(session, attempt).contribution).digest())
+        for name in names:
+            self._site.profile.blobs.remove(name)
+
     def _refuse(self, session: bytes, error: ConsiliumError) -> QueryStatus:
-        """A site broke the protocol in this query: note it, and take no further part."""
-        self._site.profile.refusals.add(error.code, sender=None, details=error.params, now=self._site.clock.now())
-        return self._end(session, FAILED, error.code)
+        """A site broke the protocol in this query: note it, take no further part, and say so."""
+        site = error.params.get("site")
+        sender = self._site.roster.site_named(site).position if isinstance(site, str) else None
+        type_ = messages.FAIL if self.heard(session).asker == self._site.position else messages.REFUSE
+        with self._site.profile.database.atomic():
+            self._mailroom.refuse(error, sender)
+            self._mailroom.post(type_, session, {"code": error.code})
+            return self._end(session, FAILED, error.code)
 
     def heard(self, session: bytes) -> QueryHeard:
-        """Gather what was said in one query; raises ProtocolViolation for a message that cannot be read."""
-        sites, quorum = len(self._site.roster.sites), self._site.roster.quorum
-        requests = list(self._mailroom.heard(session, messages.REQUEST))
-        if not requests:
-            raise UserError("query.unknown", id=session.hex())
-        asker, body = requests[0]
-        request = Request.from_body(body, sites, quorum)
-
-        def said(type_: str) -> list[tuple[int, Any]]:
-            return list(self._mailroom.heard(session, type_))
-
-        by_asker = {type_: [body for sender, body in said(type_) if sender == asker] for type_ in _ASKERS}
-        closes = [messages.read_close(body, sites) for body in by_asker[messages.CLOSE]]
-        fails = [messages.read_code(body) for body in by_asker[messages.FAIL]]
-        heard = QueryHeard(
-            me=self._site.position,
-            asker=asker,
-            request=request,
-            declined=_first((sender, messages.read_code(body)) for sender, body in said(messages.DECLINE)),
-            committed=_by_attempt(said(messages.COMMIT), messages.read_commit),
-            close=closes[0] if closes else None,
-            retries=_first(messages.read_retry(body, sites, quorum) for body in by_asker[messages.RETRY]),
-            contributions=_by_attempt(said(messages.CONTRIBUTION), messages.read_contribution),
-            shares=_by_attempt(said(messages.SHARE), messages.read_share),
-            failed=fails[0] if fails else "",
-            released=bool(by_asker[messages.RELEASED]),
-        )
-        _check_close(heard)
-        return heard
+        """Gather what was said in one query; raises UserError ``query.unknown``."""
+        return self._hearing.heard(session)
 
     def _say(self, type_: str, session: bytes, body: object, recipients: tuple[int, ...] = ()) -> None:
         with self._site.profile.database.atomic():
@@ -259,12 +289,17 @@ class QueryDesk:
         try:
             made = self._made(session, heard, attempt)
         except ConsiliumError as error:
-            if isinstance(error, Bug) or attempt > 1:
+            if isinstance(error, Bug) or error.code in _PASSING or attempt > 1:
                 raise
             self._say(messages.DECLINE, session, {"code": error.code})
             return
         contribution = self._parsed(made.contribution, heard)
-        body = {"attempt": attempt, "hash": contribution.hash(), "noise_bits": made.noise_bits}
+        body = {
+            "attempt": attempt,
+            "request": heard.request.hash,
+            "hash": contribution.hash(),
+            "noise_bits": made.noise_bits,
+        }
         kept = codec.encode({"contribution": made.contribution, "noise_bits": made.noise_bits})
         with self._site.profile.database.atomic():
             self._site.keep_secret(self._contribution_name(session, attempt), kept)
@@ -277,7 +312,7 @@ class QueryDesk:
         again = self._site.compute(
             work.rerandomise, self._parameters.name, self._site.key_directory, first.contribution, heard.request.results
         )
-        return Made(again, first.noise_bits)
+        return Made(again, first.noise_bits + 1)  # a second encryption of zero is less than twice the noise
 
     def _kept(self, session: bytes, attempt: int) -> Made:
         kept = self._site.secret(self._contribution_name(session, attempt))
@@ -302,14 +337,14 @@ class QueryDesk:
         """Add up the contributions ourselves, each checked against its signed commitment and never seen before."""
         contributions = []
         for position in heard.contributors:
-            blob: BlobName = heard.contributions[attempt, position]
-            self._mailroom.blob(self._post, blob.name, blob.size)
-            contribution = self._parsed(self._site.profile.blobs.get(blob.name, limit=blob.size), heard)
-            if contribution.hash() != heard.committed[attempt, position].hash:
-                raise ProtocolViolation("query.commitment_broken", site=self._site.site_name(position))
-            self._site.profile.shares.note_contribution(
-                contribution.mask_hash(), session=session, attempt=attempt, sender=position
-            )
+            with self._blaming(position, "query.wrong_contribution"):
+                name = heard.committed[attempt, position].hash  # a blob's name is the hash that was committed to
+                self._mailroom.blob(self._post, name, CONTRIBUTION_LIMIT)
+                contribution = self._parsed(self._site.profile.blobs.get(name, limit=CONTRIBUTION_LIMIT), heard)
+            with self._blaming(position, "query.contribution_repeated"):
+                self._site.profile.shares.note_contribution(
+                    contribution.mask_hash(), session=session, attempt=attempt, sender=position
+                )
             contributions.append(contribution)
         total = release.aggregate_contributions(contributions)
         noise_bits = max(heard.committed[attempt, position].noise_bits for position in heard.contributors)
@@ -333,8 +368,11 @@ class QueryDesk:
         key = SealingKey(SecretBytes(private))
         shares = {}
         for position in heard.quorum:
-            share = key.open(_SHARE_PURPOSE, heard.shares[attempt, position], opening.digest())
-            shares[position] = release.share_from_bytes(self._parameters, share, RELEASE_PRIMES, heard.request.results)
+            with self._blaming(position, "query.wrong_share"):
+                share = key.open(_SHARE_PURPOSE, heard.shares[attempt, position], opening.digest())
+                shares[position] = release.share_from_bytes(
+                    self._parameters, share, RELEASE_PRIMES, heard.request.results
+                )
         return DecryptionProtocol(opening, bits).finish(shares)
 
     def _release(self, session: bytes, heard: QueryHeard, numbers: list[int]) -> None:
@@ -349,6 +387,14 @@ class QueryDesk:
             )
             self._mailroom.post(messages.RELEASED, session, {})
 
+    @contextmanager
+    def _blaming(self, position: int, code: str) -> Iterator[None]:
+        """Turn a protocol violation inside the block into one that names the site."""
+        try:
+            yield
+        except ProtocolViolation as error:
+            raise ProtocolViolation(code, site=self._site.site_name(position), reason=error.code) from error
+
     @staticmethod
     def _key_name(session: bytes) -> str:
         return f"query/{session.hex()}/key"
@@ -356,38 +402,3 @@ class QueryDesk:
     @staticmethod
     def _contribution_name(session: bytes, attempt: int) -> str:
         return f"query/{session.hex()}/contribution/{attempt}"
-
-
-_ASKERS = (messages.CLOSE, messages.RETRY, messages.FAIL, messages.RELEASED)
-
-
-def _check_close(heard: QueryHeard) -> None:
-    """The closed set must be what was asked for, large enough, and must say what each contributor signed."""
-    close: Close | None = heard.close
-    if close is None:
-        return
-    if not set(close.contributors) <= set(heard.request.contributors):
-        raise ProtocolViolation("query.close_differs", field="contributors")
-    if len(close.contributors) < heard.request.minimum:
-        raise ProtocolViolation("query.close_differs", field="minimum")
-    for position, promised in zip(close.contributors, close.hashes, strict=True):
-        commitment: Commitment | None = heard.committed.get((1, position))
-        if commitment is not None and commitment.hash != promised:
-            raise ProtocolViolation("query.close_differs", field="hashes")
-
-
-def _first(pairs: Any) -> dict[Any, Any]:
-    """Return a dict that keeps the first value of each key: what a site says later does not change it."""
-    kept: dict[Any, Any] = {}
-    for key, value in pairs:
-        kept.setdefault(key, value)
-    return kept
-
-
-def _by_attempt(said: list[tuple[int, Any]], read: Any) -> dict[tuple[int, int], Any]:
-    def pairs() -> Any:
-        for sender, body in said:
-            attempt, value = read(body)
-            yield (attempt, sender), value
-
-    return _first(pairs())

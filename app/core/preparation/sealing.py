@@ -27,25 +27,22 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from numpy.typing import NDArray
 
-from app.core.crypto import parameters as registry
-from app.core.crypto.format import pack_residue, residue_size
+from app.core.crypto.format import residue_size
 from app.core.crypto.identity import MemberPublicKey
 from app.core.crypto.parameters import ParameterSet
-from app.core.crypto.seal import BlockEncryptor
-from app.core.errors import Bug, EnvironmentProblem, UserError
+from app.core.errors import EnvironmentProblem, UserError
 from app.core.files import disk_problems, replacing
 from app.core.jobs.job import Job, Meter
 from app.core.jobs.pool import map_unordered
+from app.core.preparation.encrypting import Task, seal_block
 from app.core.preparation.preparer import PreparerKey
 from app.core.preparation.report import make_report
 from app.core.preparation.table import ClearTable
 from app.core.preparation.work_file import WorkFile, work_path
 from app.core.secret import SecretBytes
-from app.core.store.database import database_problems
 from app.core.store.dataset_file import open_for_writing, residue_id
 from app.core.store.documents import REPORT_PURPOSE, Header, Manifest
-
-_workers: list[tuple[ParameterSet, BlockEncryptor, int]] = []  # what this process encrypts with, if it is a worker
+from app.core.store.problems import database_problems
 
 
 @dataclass(frozen=True)
@@ -62,33 +59,8 @@ class Target:
     residues: int
 
 
-@dataclass(frozen=True)
-class Task:
-    """One block of one column to be sealed: N bits, packed."""
-
-    column: int
-    block: int
-    bits: bytes
-
-
-def begin_worker(parameters: str, public_key: bytes, residues: int) -> None:
-    """Prepare this process for :func:`seal_block`; the initializer of the worker pool."""
-    chosen = registry.get(parameters)
-    _workers[:] = [(chosen, BlockEncryptor(chosen, public_key, residues), residues)]
-
-
-def seal_block(task: Task) -> tuple[bytes, ...]:
-    """Return the residue blobs of one sealed block; runs in a worker."""
-    if not _workers:
-        raise Bug("prepare.worker_not_begun")
-    parameters, encryptor, residues = _workers[0]
-    slots = np.unpackbits(np.frombuffer(task.bits, np.uint8)).astype(np.int64)
-    sealed = encryptor.encrypt(slots)
-    return tuple(pack_residue(parameters, residues, prime, sealed[:, prime]) for prime in range(residues))
-
-
 def worker_arguments(target: Target) -> tuple[str, bytes, int]:
-    """Return the arguments of :func:`begin_worker`."""
+    """Return the arguments of :func:`.encrypting.begin_worker`."""
     return target.parameters.name, target.public_key, target.residues
 
 
@@ -106,7 +78,7 @@ def seal_table(
 ) -> Header:
     """Seal ``table`` into a package at ``output`` and return its header.
 
-    ``executor``'s workers were begun with :func:`begin_worker`. Raises UserError ``prepare.output_exists``,
+    ``executor``'s workers were begun with :func:`.encrypting.begin_worker`. Raises UserError ``prepare.output_exists``,
     ``prepare.bad_residues`` and as :meth:`WorkFile.open`; EnvironmentProblem ``disk.*``, ``worker.killed``; Cancelled.
     After any of them, and after a crash, the same call goes on with what was sealed.
     """

@@ -26,9 +26,9 @@ from app.core.files import disk_problems
 from app.core.preparation.preparer import PreparerKey
 from app.core.preparation.table import ClearTable
 from app.core.secret import SecretBytes
-from app.core.store.database import database_problems
 from app.core.store.dataset_file import document, journal_of, open_for_writing, residue_id
 from app.core.store.documents import MAX_HEADER, Header
+from app.core.store.problems import database_problems
 
 _FORMAT = "consilium-preparation-work"
 _VERSION = 1

@@ -276,7 +276,7 @@ class _Final:
     def _column(self, source: int, prime: int, block: int) -> Array:
         index = self._plan.columns[source].index
         residues = self._columns.residue(index, prime, block)
-        residues[1] += recentring(self._plan.parameters, prime)[pattern(source, block)]
+        residues[1] -= recentring(self._plan.parameters, prime)[pattern(source, block)]
         return residues
 
 
@@ -300,7 +300,7 @@ class _BlockValues:
         number = pattern(len(self._uses) + len(self._made), self._block)
         for output in outputs.values():
             for prime, residues in enumerate(output[1]):
-                residues += recentring(self._parameters, prime)[number]
+                residues -= recentring(self._parameters, prime)[number]
         self._made.append(outputs)
 
     def _value(self, source: int, prime: int, level: int) -> Array:
@@ -310,7 +310,7 @@ class _BlockValues:
         key = (source, prime)
         if key not in self._residues:
             residues = self._columns.residue(self._uses[source].index, prime, self._block)
-            residues[1] += recentring(self._parameters, prime)[pattern(source, self._block)]
+            residues[1] -= recentring(self._parameters, prime)[pattern(source, self._block)]
             self._residues[key] = residues
         return self._residues[key]
 

@@ -16,10 +16,11 @@ from app.core.federation.public_file import PublicFederation, load_public_file
 from app.core.federation.roster import Site
 from app.core.jobs.job import Job
 from app.core.jobs.pool import WorkerPool, available_cores
+from app.core.preparation.encrypting import begin_worker
 from app.core.preparation.mapping import Mapping, load_mapping
 from app.core.preparation.preparer import PreparerKey
 from app.core.preparation.report import Report, read_report
-from app.core.preparation.sealing import Target, begin_worker, seal_table, worker_arguments
+from app.core.preparation.sealing import Target, seal_table, worker_arguments
 from app.core.preparation.table import ClearTable, read_table
 from app.core.preparation.work_file import remove_work, work_path
 from app.core.store.datasets import DatasetRow

@@ -14,7 +14,7 @@ from app.core.federation.mailroom import LocalPost, Mailroom, Post
 from app.core.federation.query_session import QueryDesk
 from app.core.services.profile import OpenProfile
 
-MESSAGE_TYPES = (*ceremonies.MESSAGE_TYPES, *query_messages.MESSAGE_TYPES)
+MESSAGE_TYPES = {**ceremonies.MESSAGE_TYPES, **query_messages.MESSAGE_TYPES}
 
 
 class Member:

@@ -18,38 +18,11 @@ import sqlite_utils
 from app.core.errors import EnvironmentProblem
 from app.core.files import disk_problems
 from app.core.store.migrations import KNOWN, migrations
+from app.core.store.problems import database_problems
 
 APPLICATION_ID = 0x434E5344  # "CNSD"
 Value = bytes | str | int | float | None
 Row = tuple[Value, ...]
-
-_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_REFUSED = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH})
-
-
-@contextmanager
-def database_problems(path: Path) -> Iterator[None]:
-    """Turn SQLite's refusals into errors that name the file: disk full, locked, damaged, not permitted, failed.
-
-    Violated constraints pass through: they are the caller's own rules.
-    """
-    try:
-        yield
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-        raise
-    except sqlite3.Error as error:
-        extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # absent where Python itself objects
-        code = extended & 0xFF
-        if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
-            raise EnvironmentProblem("disk.full", path=str(path)) from error
-        if code in _DAMAGED:
-            raise EnvironmentProblem("database.damaged", path=str(path)) from error
-        if code in _BUSY:
-            raise EnvironmentProblem("database.locked", path=str(path)) from error
-        if code in _REFUSED:
-            raise EnvironmentProblem("file.not_permitted", path=str(path)) from error
-        raise EnvironmentProblem("file.failed", path=str(path), reason=str(error)) from error
 
 
 class SiteDatabase:

@@ -37,8 +37,8 @@ from app.core.crypto import format as own_format
 from app.core.crypto.parameters import ParameterSet
 from app.core.errors import EnvironmentProblem, ProtocolViolation
 from app.core.files import disk_problems
-from app.core.store.database import database_problems
 from app.core.store.documents import MAX_HEADER, MAX_MANIFEST, MAX_PRIMES, VERSION, Header
+from app.core.store.problems import database_problems
 
 APPLICATION_ID = 0x434E5350  # "CNSP"
 PAGE_SIZE = 65536

@@ -23,11 +23,11 @@ from app.core.crypto.parameters import ParameterSet
 from app.core.errors import EnvironmentProblem, ProtocolViolation, UserError
 from app.core.files import disk_problems, publish
 from app.core.jobs.job import Job
-from app.core.store.database import database_problems
 from app.core.store.dataset_file import journal_of, open_for_writing, residue_id
 from app.core.store.datasets import DatasetRow
 from app.core.store.documents import Header, SealedColumn, fingerprint
 from app.core.store.package import Package, open_package
+from app.core.store.problems import database_problems
 from app.core.store.profile import Profile
 
 _STEP = "data.step.importing"

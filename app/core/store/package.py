@@ -15,7 +15,6 @@ from pathlib import Path
 from app.core.crypto import format as own_format
 from app.core.crypto.parameters import ParameterSet
 from app.core.errors import ConsiliumError, EnvironmentProblem, ProtocolViolation
-from app.core.store.database import database_problems
 from app.core.store.dataset_file import (
     DOCUMENT_TABLE,
     RESIDUE_TABLE,
@@ -25,6 +24,7 @@ from app.core.store.dataset_file import (
     residue_id,
 )
 from app.core.store.documents import MAX_HEADER, MAX_MANIFEST, MAX_REPORT, Header, Manifest, check_signature
+from app.core.store.problems import database_problems
 
 
 class Package:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
-from itertools import product
+from typing import Any
 
 import numpy as np
 import opendp.prelude as dp
@@ -92,23 +92,32 @@ def test_two_samples_with_opendp(scale: Fraction) -> None:
     assert stats.chi2_contingency(table[:, table.sum(axis=0) > 0]).pvalue > 1e-9
 
 
-def test_the_same_question_gets_the_same_noise_and_any_other_its_own() -> None:
-    asked: list[tuple[SecretBytes, bytes, bytes, Fraction, int, int]] = list(
-        product(
-            [KEY, SecretBytes(bytes(32))],
-            [QUERY, bytes([1] * 32)],
-            [DATASET, b"dataset2"],
-            [Fraction(1, 1000), Fraction(1, 1001)],
-            [1, 2],
-            [0, 1],
-        )
-    )
+def asked(
+    key: SecretBytes = KEY, query: bytes = QUERY, dataset: bytes = DATASET, per: int = 100, sensitivity: int = 1
+) -> NDArray[np.float64]:
+    """The noise at many positions of one question, at ε = 1/``per``."""
+    noise, epsilon = Noise(key), Fraction(1, per)
+    return np.array([noise.laplace(query, dataset, epsilon, sensitivity, position) for position in range(2000)], float)
 
-    def answers() -> list[int]:
-        return [Noise(key).laplace(query, dataset, *rest) for key, query, dataset, *rest in asked]
 
-    assert answers() == answers()
-    assert len(set(answers())) > len(asked) * 0.9  # scale 1000 and more: two equal ones are rare
+def test_the_same_question_gets_the_same_noise() -> None:
+    assert np.array_equal(asked(), asked())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": SecretBytes(bytes(32))},
+        {"query": bytes([1] * 32)},
+        {"dataset": b"dataset2"},
+        {"per": 101},
+        {"sensitivity": 2},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_any_other_question_gets_independent_noise(change: dict[str, Any]) -> None:
+    """The same bits at another scale would be as correlated as can be."""
+    assert abs(np.corrcoef(asked(), asked(**change))[0, 1]) < 0.08
 
 
 def test_equal_ways_to_write_epsilon_are_one() -> None:
