@@ -1,9 +1,9 @@
 """Proves at start that the TenSEAL that is installed does what this program relies on.
 
-SEAL's BGV is reached through a number that TenSEAL does not name, and keys are handed over in SEAL's own bytes. Both may
-change with any release, so they are tried: the scheme, every byte format, the order of the NTT, and a whole collective
-round trip of two sites (keys, product, relinearization, rotation, packing, release) at the insecure test degree, with
-random secrets that nothing else uses. A result that is wrong or an exception of any kind is one clear error.
+SEAL's BGV is reached through a number that TenSEAL does not name, and keys are handed over in SEAL's own bytes. Both
+may change with any release, so they are tried: the scheme, every byte format, the order of the NTT, and a whole
+collective round trip of two sites (keys, product, relinearization, rotation, packing, release) at the insecure test
+degree, with random secrets that nothing else uses. A wrong result or an exception of any kind is one clear error.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from app.core.crypto.parameters import INSECURE_TEST_PARAMETERS, RELEASE_PRIMES
 from app.core.crypto.ring import Array
 from app.core.crypto.threshold import ThresholdProtocol
 from app.core.errors import EnvironmentProblem
+from app.core.files import disk_problems
 from app.core.secret import SecretBytes
 
 _SET = INSECURE_TEST_PARAMETERS  # never through the registry: an installed program refuses it for real work
@@ -58,7 +59,8 @@ def run() -> list[Finding]:
 
     step("memory", _memory)
     step("library", lambda: import_module("app.core.crypto.seal") is not None)
-    with tempfile.TemporaryDirectory(prefix="consilium-self-test-") as directory:
+    place = Path(tempfile.gettempdir())
+    with disk_problems(place), tempfile.TemporaryDirectory(prefix="consilium-self-test-", dir=place) as directory:
         trial = _Trial(Path(directory))
         step("scheme", trial.scheme)
         step("ciphertext format", trial.ciphertext_format)
@@ -73,7 +75,8 @@ def run() -> list[Finding]:
 
 
 def _memory() -> bool:
-    """The file through which arrays cross can be written and read again."""
+    """There is a temporary directory, and the file through which arrays cross can be written and read again."""
+    tempfile.gettempdir()
     path, data = Path(exchange.path()), os.urandom(1 << 16)
     path.write_bytes(data)
     return path.read_bytes() == data

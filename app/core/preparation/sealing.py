@@ -11,13 +11,14 @@ which takes the output's name when it is whole.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from numpy.typing import NDArray
 from app.core.crypto.format import residue_size
 from app.core.crypto.identity import MemberPublicKey
 from app.core.crypto.parameters import ParameterSet
-from app.core.errors import EnvironmentProblem, UserError
+from app.core.errors import EnvironmentProblem, ProtocolViolation, UserError
 from app.core.files import disk_problems, replacing
 from app.core.jobs.job import Job, Meter
 from app.core.jobs.pool import map_unordered
@@ -38,10 +39,11 @@ from app.core.preparation.encrypting import Task, seal_block
 from app.core.preparation.preparer import PreparerKey
 from app.core.preparation.report import make_report
 from app.core.preparation.table import ClearTable
-from app.core.preparation.work_file import WorkFile, work_path
+from app.core.preparation.work_file import WorkFile, remove_finished, work_path
 from app.core.secret import SecretBytes
 from app.core.store.dataset_file import open_for_writing, residue_id
 from app.core.store.documents import REPORT_PURPOSE, Header, Manifest
+from app.core.store.package import open_package
 from app.core.store.problems import database_problems
 
 
@@ -83,14 +85,15 @@ def seal_table(
     After any of them, and after a crash, the same call goes on with what was sealed.
     """
     job = job or Job()
-    if output.exists():
-        raise UserError("prepare.output_exists", path=str(output))
+    refuse_existing(output)
     if not 2 <= target.residues <= target.parameters.levels:
         raise UserError("prepare.bad_residues", residues=target.residues, most=target.parameters.levels)
     header = _header(table, target, dataset=random(16), now=now)
     with WorkFile.open(
         work_path(output), header, table, public_key=target.public_key, preparer=preparer, random=random
     ) as work:
+        for half_written in output.parent.glob(f".{glob.escape(output.name)}.*.part"):  # by a process that was killed
+            half_written.unlink()
         tasks = len(work.header.columns) * work.header.blocks
         done = work.count()
         _check_space(output, (2 * tasks - done) * target.residues * residue_size(target.parameters))
@@ -105,6 +108,15 @@ def seal_table(
         _write_package(output, work, report, preparer, job)
         work.remove()
         return work.header
+
+
+def refuse_existing(output: Path) -> None:
+    """Raise UserError ``prepare.output_exists`` if ``output`` is there; the work file it was made of goes now, in case
+    the process was killed before it could remove it."""
+    if output.exists():
+        with suppress(ProtocolViolation), open_package(output) as package:
+            remove_finished(work_path(output), package.header.dataset)
+        raise UserError("prepare.output_exists", path=str(output))
 
 
 def patient_order(seed: SecretBytes, patients: int) -> NDArray[np.intp]:

@@ -14,6 +14,8 @@ import hmac
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -83,9 +85,10 @@ class WorkFile:
                     connection.execute("COMMIT")
                     header = new_header
                 else:
-                    header, salt, tag = _read(path, connection)
-                    if not hmac.compare_digest(tag, _tag(header, table, public_key, preparer.input_key(salt))):
+                    begun_as, salt, tag = _read(path, connection)
+                    if not hmac.compare_digest(tag, _tag(new_header, table, public_key, preparer.input_key(salt))):
                         raise UserError("prepare.input_changed", work=str(path))
+                    header = replace(new_header, dataset=begun_as.dataset, created=begun_as.created)
                 connection.execute("BEGIN")
         except BaseException:
             connection.close()
@@ -151,6 +154,16 @@ class WorkFile:
         self.close()
 
 
+def remove_finished(path: Path, dataset: bytes) -> None:
+    """Delete the work file at ``path``, if there is one, and it is that of the finished ``dataset``."""
+    if not path.exists():
+        return
+    with closing(_opened(path)) as connection:
+        finished = _read(path, connection)[0].dataset == dataset
+    if finished:
+        remove_work(path)
+
+
 def remove_work(path: Path) -> None:
     """Delete a work file, if there is one."""
     for each in (path, journal_of(path)):
@@ -182,7 +195,7 @@ def _read(path: Path, connection: sqlite3.Connection) -> tuple[Header, bytes, by
 
 def _tag(header: Header, table: ClearTable, public_key: bytes, key: SecretBytes) -> bytes:
     """Authenticate what is sealed: header (but for its random id and time), public key, number of patients, bits."""
-    same = Header(**{**vars(header), "dataset": bytes(16), "created": 0})
+    same = replace(header, dataset=bytes(16), created=0)
     mac = hmac.new(key.reveal(), codec.encode([same.encode(), public_key, table.patients]), hashlib.sha256)
     mac.update(np.ascontiguousarray(table.bits).data)
     return mac.digest()

@@ -3,15 +3,15 @@
 Model: the phase of a ciphertext, message and noise together, is a polynomial whose values at the roots are complex
 Gaussians of one variance (canonical embedding; Costache, Laine, Player, *Evaluating the effectiveness of heuristic
 worst-case noise analysis in FHE*, ESORICS 2020). One number tells its size: log2 of the variance of a coefficient. A
-product has N·V_a·V_b times binom(g + h, g), for degrees g and h, because the secret is in every value; once more if they
-share other noise too. Independent terms add variances, dependent ones standard deviations. A bound is eight standard
-deviations: one coefficient exceeds it with probability 2^-49.
+product has N·V_a·V_b times binom(g + h, g), for degrees g and h, because the secret is in every value; once more if
+they share other noise too. Independent terms add variances, dependent ones standard deviations. A bound is eight
+standard deviations: one coefficient exceeds it with probability 2^-49.
 
 SEAL rounds by adding a multiple of t drawn from [0, t): the mean ½·s·ΣXⁱ sits nearly whole in one pair of roots (see
 :mod:`app.core.crypto.noise`), and high powers of it would be ruinous: 20 bits more in an AND of four. Values are
-therefore *recentred* before they are multiplied: t·R(X) is taken from c1, R a fixed pattern of zeros and ones that looks
-random, which leaves a mean of ±½ spread over all roots and the message as it was. A value's variance is then
-t²·(1 + N·2n/3)·(1/12 + 1/4), in step with other values of the same pattern only.
+therefore *recentred* before they are multiplied: t·R(X) is taken from c1, R a fixed pattern of zeros and ones that
+looks random. That leaves the message as it was, and a mean of ±½ that is spread over all roots. A value's variance is
+then t²·(1 + N·2n/3)·(1/12 + 1/4), in step with other values of the same pattern only.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ def evaluate(
     ``relinearization.<k>.seal``; ``noise`` this site's own noise, one integer a result, empty for an exact release. Two
     calls never return the same bytes: each adds a fresh encryption of zero.
 
-    Raises Cancelled; EnvironmentProblem ``worker.killed``, ``dataset.damaged``, ``file.*``, ``crypto.key_file_damaged``.
+    Raises Cancelled; EnvironmentProblem ``worker.killed``, ``dataset.damaged``, ``file.*``,
+    ``crypto.key_file_damaged``.
     """
     job = job or Job()
     meter = job.meter(STEP, plan.blocks)

@@ -24,6 +24,8 @@ from app.core.crypto.ring import Array, Field
 from app.core.query.plan import Formula, Product, Sum
 
 Floats = NDArray[np.float64]
+Pair = tuple[Array, Array]
+"""(c0, c1) of one value at one prime."""
 INFINITY = 1 << 20
 """The point whose value is the leading coefficient."""
 
@@ -40,10 +42,10 @@ class Workspace:
         self._integers: dict[object, Array] = {}
         self._floats: dict[object, Floats] = {}
 
-    def integers(self, name: object, parts: int = 1) -> Array:
-        """Return an int64 array (N,), or (parts, N)."""
+    def integers(self, name: object) -> Array:
+        """Return an int64 array (N,)."""
         if name not in self._integers:
-            self._integers[name] = np.empty((parts, self.degree) if parts > 1 else self.degree, np.int64)
+            self._integers[name] = np.empty(self.degree, np.int64)
         return self._integers[name]
 
     def floats(self, name: object) -> Floats:
@@ -74,14 +76,8 @@ class FormulaKernel:
         self._exact = np.zeros((len(self._points), workspace.degree), np.int64)
         self._approximate = np.zeros((len(self._points), workspace.degree), np.float64)
         self._count = 0
-        self._fold_after = 1 << 30
-        first = len(formula.sources)
-        # sums of degree 1 are made once, on c0 and c1, but for a bare "+ constant", which is cheaper at the points
-        self._linear = {
-            first + place: step
-            for place, step in enumerate(formula.steps)
-            if isinstance(step, Sum) and formula.degrees[first + place] == 1 and not _is_shift(step)
-        }
+        self._largest = 1.0
+        self._linear = _linear_steps(formula)
         self._needed = self._operands_at_points()
 
     def _operands_at_points(self) -> list[int]:
@@ -102,9 +98,9 @@ class FormulaKernel:
         self._approximate.fill(0)
         self._count = 0
 
-    def add(self, sources: Sequence[Array]) -> None:
-        """Add one block; ``sources`` are (c0, c1), shape (2, N), in [0, q), of the formula's sources in order."""
-        if self._count >= self._fold_after:
+    def add(self, sources: Sequence[Pair]) -> None:
+        """Add one block; ``sources`` are the (c0, c1), in ±q, of the formula's sources in order."""
+        if self._count**2 * self._largest >= 2.0**18:  # far enough from where the error would pass 2^63
             self._fold()
         pairs = self._pairs(sources)
         for place, point in enumerate(self._points):
@@ -113,51 +109,57 @@ class FormulaKernel:
 
     def result(self) -> Array:
         """Return the polynomials (d + 1, N) in [0, q), multiplied by the factor."""
-        values = self._values()
         rows, denominators = _interpolation(self._points)
+        values = self._values()
+        # the float sums of n products are off by at most n²·left·right·2^-5 q: often too little to mind here
+        error = 1 + self._count**2 * self._largest * 2.0**-5
+        small = max(sum(map(abs, row)) for row in rows) < 1 << 13
+        if not small or max(sum(map(abs, row)) for row in rows) * error > 2.0**13:
+            values %= self._modulus
         result = np.empty_like(values)
         for power, (row, denominator) in enumerate(zip(rows, denominators, strict=True)):
-            result[power] = self._combined(values, row)
+            self._combined(values, row, small, result[power])
             scale = self._factor * pow(denominator, -1, self._modulus) % self._modulus
             if scale != 1:
                 result[power] = self._field.multiply(result[power], scale)
         return result
 
-    def _combined(self, values: Array, row: Sequence[int]) -> Array:
-        if sum(map(abs, row)) < 1 << 14:
-            total = np.zeros(self._workspace.degree, np.int64)
-            for value, weight in zip(values, row, strict=True):
-                if weight:
-                    total += value if weight == 1 else weight * value
+    def _combined(self, values: Array, row: Sequence[int], small: bool, total: Array) -> None:
+        """Write Σ weight·value modulo q; at once if the weights are ``small``."""
+        if small:
+            self._weighted([(value, weight) for value, weight in zip(values, row, strict=True) if weight], 0, total)
             total %= self._modulus
-            return total
-        total = np.zeros(self._workspace.degree, np.int64)
+            return
+        total.fill(0)
         for value, weight in zip(values, row, strict=True):
-            total = self._field.add(total, self._field.multiply(value, weight % self._modulus))
-        return total
+            if weight:
+                total[...] = self._field.add(total, self._field.multiply(value, weight % self._modulus))
 
     def _values(self) -> Array:
-        quotient = np.rint(self._approximate * self._inverse).astype(np.int64)
-        values: Array = self._exact - quotient * self._modulus
-        values %= self._modulus
+        """Return the sums at the points, reduced but for the error of the float sums."""
+        quotient = self._approximate * self._inverse
+        np.rint(quotient, out=quotient)
+        values = quotient.astype(np.int64)
+        values *= -self._modulus
+        values += self._exact
         return values
 
     def _fold(self) -> None:
-        self._exact[...] = self._values()
+        self._exact[...] = self._values() % self._modulus
         self._approximate[...] = self._exact
         self._count = 1
 
     # --- degree 1: on c0 and c1 ---------------------------------------------------------------------------------
 
-    def _pairs(self, sources: Sequence[Array]) -> dict[int, tuple[Array, float]]:
+    def _pairs(self, sources: Sequence[Pair]) -> dict[int, tuple[Pair, float]]:
         """Return (c0, c1) and magnitude of every register of degree 1 that is not a shift."""
-        pairs = {register: (source, 1.0) for register, source in enumerate(sources)}
+        pairs: dict[int, tuple[Pair, float]] = {register: (source, 1.0) for register, source in enumerate(sources)}
         for register, step in self._linear.items():
-            target = self._workspace.integers(("pair", register), 2)
+            target = (self._workspace.integers(("pair", register, 0)), self._workspace.integers(("pair", register, 1)))
             pairs[register] = (target, self._linear_sum(step, pairs, target))
         return pairs
 
-    def _linear_sum(self, step: Sum, pairs: dict[int, tuple[Array, float]], target: Array) -> float:
+    def _linear_sum(self, step: Sum, pairs: dict[int, tuple[Pair, float]], target: Pair) -> float:
         magnitude = sum(abs(weight) * pairs[register][1] for register, weight in step.terms)
         magnitude += abs(step.constant) / self._modulus
         exact = magnitude <= _EXACT_FLOAT
@@ -211,7 +213,7 @@ class FormulaKernel:
 
     # --- at the points ------------------------------------------------------------------------------------------
 
-    def _add_point(self, place: int, point: int, pairs: dict[int, tuple[Array, float]]) -> None:
+    def _add_point(self, place: int, point: int, pairs: dict[int, tuple[Pair, float]]) -> None:
         values = {register: self._at(point, register, *pairs[register]) for register in self._needed}
         first = len(self._formula.sources)
         last = first + len(self._formula.steps) - 1
@@ -223,7 +225,7 @@ class FormulaKernel:
             elif register not in self._linear:
                 values[register] = self._sum(register, step, values, point)
 
-    def _at(self, point: int, register: int, pair: Array, magnitude: float) -> _Operand:
+    def _at(self, point: int, register: int, pair: Pair, magnitude: float) -> _Operand:
         floats = self._workspace.floats(("value", register))
         if point in (0, INFINITY):
             integers = pair[0 if point == 0 else 1]
@@ -288,13 +290,30 @@ class FormulaKernel:
         exact += integers
         np.multiply(left.floats, right.floats, out=floats)
         approximate += floats
-        # the float sum of n products is off by at most n²·left·right·2^-5 q: stay well below 2^63
-        fold = int(math.sqrt(2.0**18 / max(left.magnitude * right.magnitude, 1.0)))
-        self._fold_after = min(self._fold_after, fold)
+        self._largest = max(self._largest, left.magnitude * right.magnitude)
 
 
 def _operands(step: Sum | Product) -> list[int]:
     return [register for register, _ in step.terms] if isinstance(step, Sum) else [step.left, step.right]
+
+
+def _linear_steps(formula: Formula) -> dict[int, Sum]:
+    """Return the sums of degree 1 by register: they are made once, on c0 and c1.
+
+    A bare "+ constant" is cheaper at the points, unless another such sum needs it.
+    """
+    sums = {
+        register: step
+        for register, step in enumerate(formula.steps, start=len(formula.sources))
+        if isinstance(step, Sum) and formula.degrees[register] == 1
+    }
+    linear: dict[int, Sum] = {}
+    wanted: set[int] = set()
+    for register, step in sorted(sums.items(), reverse=True):
+        if register in wanted or not _is_shift(step):
+            linear[register] = step
+            wanted.update(_operands(step))
+    return dict(sorted(linear.items()))
 
 
 def _is_shift(step: Sum) -> bool:

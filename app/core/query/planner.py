@@ -1,8 +1,8 @@
 """Chooses how a query is computed on a dataset, and proves that it fits before anything runs.
 
-Every strategy of :mod:`app.core.query.gates` gives a circuit; for each, the final formula is put at the lowest level at
-which the result can still be opened, the stages above it as high as they need to be, and what fits the residues that the
-dataset stores is a candidate. The cheapest one is the plan.
+Every strategy of :mod:`app.core.query.gates` gives a circuit. Its final formula is put at the lowest level at which the
+result can still be opened, the stages above it as high as they need to be, and what fits the residues that the dataset
+stores is a candidate. The cheapest one is the plan.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class _Planner:
         if isinstance(criterion, Complement):
             positive, linear = criterion.inner, {PRESENT: 1}
         match positive:
-            case Constant(value):
-                yield from self._linear({PRESENT: 1} if value else {})
+            case Constant(everyone):
+                yield from self._linear({PRESENT: 1} if everyone else {})
             case Literal():
                 yield from self._linear(self._criteria.columns(positive))
             case And():

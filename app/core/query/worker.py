@@ -22,7 +22,7 @@ from app.core.crypto.seal import BlockEncryptor, Handle, context
 from app.core.errors import EnvironmentProblem
 from app.core.files import read_limited
 from app.core.query.circuit_noise import PATTERNS
-from app.core.query.kernel import FormulaKernel, Workspace
+from app.core.query.kernel import FormulaKernel, Pair, Workspace
 from app.core.query.plan import ColumnUse, Formula, Plan, Stage
 from app.core.store.dataset_file import DatasetReader
 
@@ -36,7 +36,7 @@ def relinearization_file(level: int) -> str:
 
 
 class Columns(Protocol):
-    """Where sealed columns come from. What it returns is the caller's to change."""
+    """Where sealed columns come from."""
 
     def residue(self, column: int, prime_index: int, block: int) -> Array:
         """Return (c0, c1) of the dataset's ``column``, shape (2, N), in [0, q)."""
@@ -250,7 +250,7 @@ class _Final:
         degree = plan.parameters.ring_degree
         if final is None:
             return np.zeros((0, 0, degree), np.int64)
-        result = np.empty((final.formula.degree + 1, final.level, degree), np.int64)
+        sums = np.empty((final.formula.degree + 1, final.level, degree), np.int64)
 
         def kernel(prime: int) -> FormulaKernel:
             return FormulaKernel(final.formula, self._fields[prime], self._workspace, final.factor)
@@ -260,8 +260,8 @@ class _Final:
                 running = kernel(prime)
                 for block in blocks:
                     running.add([self._column(source, prime, block) for source in final.formula.sources])
-                result[:, prime] = running.result()
-            return result
+                sums[:, prime] = running.result()
+            return sums
         kernels = [kernel(prime) for prime in range(final.level)]
         for block in blocks:
             cache = _BlockValues(plan.parameters, self._columns, plan.columns, block)
@@ -270,14 +270,14 @@ class _Final:
             for prime, running in enumerate(kernels):
                 running.add(cache.sources(final.formula, prime, final.level))
         for prime, running in enumerate(kernels):
-            result[:, prime] = running.result()
-        return result
+            sums[:, prime] = running.result()
+        return sums
 
-    def _column(self, source: int, prime: int, block: int) -> Array:
-        index = self._plan.columns[source].index
-        residues = self._columns.residue(index, prime, block)
-        residues[1] -= recentring(self._plan.parameters, prime)[pattern(source, block)]
-        return residues
+    def _column(self, source: int, prime: int, block: int) -> Pair:
+        residues = self._columns.residue(self._plan.columns[source].index, prime, block)
+        recentred = self._workspace.integers(("recentred", source))
+        np.subtract(residues[1], recentring(self._plan.parameters, prime)[pattern(source, block)], out=recentred)
+        return residues[0], recentred
 
 
 class _BlockValues:
@@ -288,10 +288,10 @@ class _BlockValues:
         self._columns = columns
         self._uses = uses
         self._block = block
-        self._residues: dict[tuple[int, int], Array] = {}
+        self._residues: dict[tuple[int, int], Pair] = {}
         self._made: list[dict[int, Array]] = []
 
-    def sources(self, formula: Formula, prime: int, level: int) -> list[Array]:
+    def sources(self, formula: Formula, prime: int, level: int) -> list[Pair]:
         """Return (c0, c1) at one prime of each of the formula's sources, as it is at ``level``."""
         return [self._value(source, prime, level) for source in formula.sources]
 
@@ -299,19 +299,19 @@ class _BlockValues:
         """Keep a stage's value, (2, level, N) for each of its levels, recentred."""
         number = pattern(len(self._uses) + len(self._made), self._block)
         for output in outputs.values():
-            for prime, residues in enumerate(output[1]):
-                residues -= recentring(self._parameters, prime)[number]
+            for prime in range(output.shape[1]):
+                output[1, prime] -= recentring(self._parameters, prime)[number]
         self._made.append(outputs)
 
-    def _value(self, source: int, prime: int, level: int) -> Array:
+    def _value(self, source: int, prime: int, level: int) -> Pair:
         if source >= len(self._uses):
-            made: Array = self._made[source - len(self._uses)][level][:, prime]
-            return made
+            made = self._made[source - len(self._uses)][level]
+            return made[0, prime], made[1, prime]
         key = (source, prime)
         if key not in self._residues:
             residues = self._columns.residue(self._uses[source].index, prime, self._block)
-            residues[1] -= recentring(self._parameters, prime)[pattern(source, self._block)]
-            self._residues[key] = residues
+            offset = recentring(self._parameters, prime)[pattern(source, self._block)]
+            self._residues[key] = residues[0], residues[1] - offset
         return self._residues[key]
 
 

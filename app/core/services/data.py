@@ -20,7 +20,7 @@ from app.core.preparation.encrypting import begin_worker
 from app.core.preparation.mapping import Mapping, load_mapping
 from app.core.preparation.preparer import PreparerKey
 from app.core.preparation.report import Report, read_report
-from app.core.preparation.sealing import Target, seal_table, worker_arguments
+from app.core.preparation.sealing import Target, refuse_existing, seal_table, worker_arguments
 from app.core.preparation.table import ClearTable, read_table
 from app.core.preparation.work_file import remove_work, work_path
 from app.core.store.datasets import DatasetRow
@@ -92,8 +92,7 @@ def prepare(
     :func:`seal_table`; UserError ``mapping.unknown_site``.
     """
     job = job or Job()
-    if output.exists():
-        raise UserError("prepare.output_exists", path=str(output))
+    refuse_existing(output)
     federation = load_public_file(federation_file)
     mapping = load_mapping(mapping_file)
     site = _site(federation, mapping)

@@ -121,7 +121,10 @@ class OpenProfile:
             raise UserError("roster.not_in_it", federation=roster.name)
         if catalogue.hash != roster.catalogue_hash:
             raise UserError("roster.other_catalogue", catalogue=catalogue.name)
-        if self.roster is not None and self.roster.hash != roster.previous:
+        current = self.roster
+        if current is not None and current.hash == roster.hash:
+            return  # installing was repeated
+        if current is not None and (current.hash, current.federation_id) != (roster.previous, roster.federation_id):
             raise UserError("roster.not_the_next", federation=roster.name)
         with self.store.database.atomic():
             self.store.settings.put(_ROSTER, codec.encode(roster.to_plain()))
@@ -136,9 +139,12 @@ class OpenProfile:
 
     @property
     def federation(self) -> PublicFederation | None:
-        """The federation's public side once its ceremony is done, else None."""
-        path = self.directory / _PUBLIC_FILE
-        return load_public_file(path) if path.is_file() else None
+        """The federation's public side once its ceremony is done, else None; never that of an earlier roster."""
+        path, roster = self.directory / _PUBLIC_FILE, self.roster
+        federation = load_public_file(path) if path.is_file() else None
+        if federation is None or roster is None or federation.roster.hash != roster.hash:
+            return None
+        return federation
 
     @property
     def federation_id(self) -> bytes | None:
@@ -230,6 +236,7 @@ def create_profile(
     store = _new_store(directory, program, clock)
     try:
         chosen = _KEYRING if passphrase is None else _PASSPHRASE_FILE
+        (directory / _SECRETS_FILE).unlink(missing_ok=True)  # left by a creation that was cut off, worth nothing
         profile = OpenProfile(store, _secret_store(store, chosen, passphrase), clock)
         root = SecretBytes(os_random.token_bytes(32))
         profile.secrets.put(store.id, root)

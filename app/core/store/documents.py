@@ -79,8 +79,8 @@ class Header:
 
     @classmethod
     def decode(cls, data: bytes) -> Header:
-        """Parse canonical bytes. Raises ProtocolViolation ``package.malformed``, ``package.newer`` or ``codec.*``."""
-        fields = _Fields(codec.decode(data, MAX_HEADER), "header")
+        """Parse canonical bytes. Raises ProtocolViolation ``package.malformed`` or ``package.newer``."""
+        fields = _Fields(data, MAX_HEADER, "header")
         fields.identify()
         header = cls(
             federation=fields.bytes("federation", 32),
@@ -138,7 +138,7 @@ class Manifest:
     @classmethod
     def decode(cls, data: bytes, header: Header) -> Manifest:
         """Parse canonical bytes of the manifest of ``header``; errors as :meth:`Header.decode`."""
-        fields = _Fields(codec.decode(data, MAX_MANIFEST), "manifest")
+        fields = _Fields(data, MAX_MANIFEST, "manifest")
         fields.identify(f"{FORMAT}-manifest")
         blocks = fields.list("blocks", len(header.columns))
         manifest = cls(
@@ -177,12 +177,16 @@ def fingerprint(preparer: bytes) -> str:
 
 
 class _Fields:
-    """A CBOR map being taken apart: every field is taken once with its type, and none may be left."""
+    """Canonical CBOR of a map being taken apart: every field is taken once with its type, and none may be left."""
 
-    def __init__(self, value: object, part: str) -> None:
+    def __init__(self, data: bytes, limit: int, part: str) -> None:
+        try:
+            value = codec.decode(data, limit)
+        except ProtocolViolation as error:
+            raise ProtocolViolation("package.malformed", part=part) from error
         if type(value) is not dict:
             raise ProtocolViolation("package.malformed", part=part)
-        self._left: dict[Any, Any] = dict(value)
+        self._left: dict[Any, Any] = value
         self._part = part
 
     def identify(self, expected: str = FORMAT) -> None:

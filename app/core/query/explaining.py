@@ -1,0 +1,82 @@
+"""What a query will be: its normal form, what is read and computed, and how sure the answer is. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.core.catalogue.model import Catalogue
+from app.core.crypto.parameters import ParameterSet
+from app.core.query.canonical import canonical, query_hash
+from app.core.query.cost import Costs
+from app.core.query.model import Query
+from app.core.query.plan import PRESENT, DatasetShape, Plan
+from app.core.query.planner import Openers, make_plan
+from app.core.query.text import format as format_cohort
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A query and the plan for it. ``hash`` is what equal questions share."""
+
+    query: Query
+    catalogue: Catalogue
+    hash: bytes
+    dataset: DatasetShape
+    openers: Openers
+    plan: Plan
+
+    def to_plain(self) -> dict[str, object]:
+        """Return a stable structure for programs: text, equal form, and the plan in numbers."""
+        plan = self.plan
+        return {
+            "version": 1,
+            "text": format_cohort(self.query.cohort, self.catalogue),
+            "canonical": format_cohort(canonical(self.query.cohort, self.catalogue), self.catalogue),
+            "analysis": self.query.analysis,
+            "hash": self.hash.hex(),
+            "sites": self.openers.sites,
+            "quorum": self.openers.quorum,
+            "parameters": plan.parameters.name,
+            "residues_stored": plan.stored,
+            "blocks": plan.blocks,
+            "plan": {
+                "columns": [
+                    {"variable": column.code, "part": column.part, "residues": column.residues}
+                    for column in plan.columns
+                ],
+                "residues": plan.residues,
+                "levels": plan.levels,
+                "products": plan.products,
+                "stages": [
+                    {"level": stage.level, "degree": stage.formula.degree, "outputs": list(stage.outputs)}
+                    for stage in plan.stages
+                ],
+                "final": None
+                if plan.final is None
+                else {
+                    "level": plan.final.level,
+                    "relinearization_level": plan.final.relinearization_level,
+                    "degree": plan.final.formula.degree,
+                },
+                "release_level": plan.release_level,
+                "results": plan.results,
+                "noise_bits": round(plan.noise_bits, 1),
+                "flooding_bits": plan.flooding_bits,
+                "seconds": round(plan.seconds, 4),
+            },
+        }
+
+
+def explain(
+    query: Query, catalogue: Catalogue, dataset: DatasetShape, openers: Openers, costs: Costs | None = None
+) -> Explanation:
+    """Plan ``query`` without running anything. Raises UserError as :func:`app.core.query.planner.make_plan`."""
+    plan = make_plan(query, catalogue, dataset, openers, costs)
+    return Explanation(query, catalogue, query_hash(query, catalogue), dataset, openers, plan)
+
+
+def supposed_dataset(catalogue: Catalogue, parameters: ParameterSet, residues: int, blocks: int = 1) -> DatasetShape:
+    """Return a dataset with every variable of the catalogue, for planning where there is none yet."""
+    columns = [(column.variable, column.part) for variable in catalogue for column in variable.columns]
+    meanings = {variable.code: variable.meaning for variable in catalogue}
+    return DatasetShape(parameters, residues, blocks, (PRESENT, *columns), meanings)
