@@ -14,6 +14,7 @@ import typer
 from app.cli.options import Waiting
 from app.core import log, paths
 from app.core.errors import Bug, ConsiliumError
+from app.core.jobs.job import Cancelled
 from app.texts import explain, text
 
 DONE, FAILED, WAITING, INTERRUPTED = 0, 1, 3, 130
@@ -29,6 +30,8 @@ def run(commands: typer.Typer, arguments: list[str]) -> int:
         return end.code if isinstance(end.code, int) else DONE
     except Waiting as waiting:
         return _report_waiting(waiting, as_json)
+    except Cancelled:
+        return INTERRUPTED
     except ConsiliumError as error:
         return _report(error, as_json)
     except Exception as error:  # the last line of defence: what is left is a bug, and a person is waiting

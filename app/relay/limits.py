@@ -68,12 +68,12 @@ def read_limits(path: Path) -> Limits:
         raise EnvironmentProblem("relay.bad_settings", path=str(path), setting=str(error)) from error
     kinds = {each.name: type(each.default) for each in fields(Limits)}
     values: dict[str, object] = {}
-    for name, value in found.items():
-        kind = kinds.get(name)
-        if kind is float and type(value) is int:
-            value = float(value)
-        if kind is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
-            value = tuple(value)
+    for name, given in found.items():
+        kind, value = kinds.get(name), given
+        if kind is float and type(given) is int:
+            value = float(given)
+        if kind is tuple and isinstance(given, list) and all(isinstance(item, str) for item in given):
+            value = tuple(given)
         if type(value) is not kind or (isinstance(value, int | float) and value < 0):
             raise EnvironmentProblem("relay.bad_settings", path=str(path), setting=name)
         values[name] = value

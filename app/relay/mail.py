@@ -1,8 +1,8 @@
 """Mailboxes: every accepted message waits for each of its recipients until that one has acknowledged it.
 
-The functions are jobs for the writer, :func:`read` excepted. A cursor is a place in one mailbox: it grows with every
-message, and faster than the clock's milliseconds never, so a relay restored from yesterday's copy hands out larger ones
-than it did before.
+The functions are jobs for the writer, :func:`read` excepted. A cursor marks a message's place in one mailbox. It is the
+time of arrival (UTC ms) or, if that is taken, the next number: so it only grows, also when the relay was restored from
+an older copy, and tells a member nothing about other members' mail.
 """
 
 from __future__ import annotations

@@ -46,5 +46,6 @@ class Metrics:
             bound = "+Inf" if limit == float("inf") else f"{limit:g}"
             lines.append(f'{name}_bucket{{le="{bound}"}} {total}')
         lines += [f"{name}_sum {self._commit_seconds:g}", f"{name}_count {total}"]
-        lines += ["# TYPE consilium_relay_committed_total counter", f"consilium_relay_committed_total {self._committed}"]
+        name = "consilium_relay_committed_total"
+        lines += [f"# TYPE {name} counter", f"{name} {self._committed}"]
         return "\n".join(lines) + "\n"

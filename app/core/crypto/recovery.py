@@ -15,24 +15,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
 from typing import Any
-
-from mnemonic import Mnemonic
 
 from app.core.codec import decode, encode
 from app.core.crypto.identity import MemberKey, MemberPublicKey
 from app.core.crypto.passphrase import STANDARD_COST, Argon2Cost, lock, unlock
+from app.core.crypto.word_list import LEAST_LETTERS, WORD_BITS, to_words, typed_words, word_number
 from app.core.errors import Bug, EnvironmentProblem, ProtocolViolation, UserError
 from app.core.secret import SecretBytes
 
 WORDS = 30
 TAG_BYTES = 4
-LEAST_LETTERS = 4
 BACKUP_LIMIT = 64 * 2**20
 
 _WORDS_VERSION = 1
@@ -40,8 +36,7 @@ _BACKUP_VERSION = 1
 _ROOT_BYTES = 32
 _FEDERATION_BYTES = 32
 _PAYLOAD_BYTES = 1 + TAG_BYTES + _ROOT_BYTES
-_WORD_BITS = 11
-_CHECK_BITS = WORDS * _WORD_BITS - 8 * _PAYLOAD_BYTES
+_CHECK_BITS = WORDS * WORD_BITS - 8 * _PAYLOAD_BYTES
 
 
 class Verdict(StrEnum):
@@ -87,8 +82,7 @@ def make_words(root: SecretBytes, federation_id: bytes) -> RecoveryWords:
     _check_lengths(root, federation_id)
     payload = bytes([_WORDS_VERSION]) + federation_id[:TAG_BYTES] + root.reveal()
     number = int.from_bytes(payload, "big") << _CHECK_BITS | _checksum(payload)
-    places = [number >> _WORD_BITS * place & (1 << _WORD_BITS) - 1 for place in reversed(range(WORDS))]
-    return RecoveryWords(tuple(_word_list()[place] for place in places))
+    return RecoveryWords(to_words(number, WORDS))
 
 
 def read_words(text: str) -> Recovered:
@@ -97,12 +91,12 @@ def read_words(text: str) -> Recovered:
     Raises UserError ``recovery.unknown_word`` (with its position, never the word), ``recovery.word_count``,
     ``recovery.newer``, ``recovery.damaged`` (the checksum does not fit: a wrong or misplaced word).
     """
-    places = [_place(word, position) for position, word in enumerate(_typed(text), 1)]
+    places = [_place(word, position) for position, word in enumerate(typed_words(text), 1)]
     if len(places) != WORDS:
         raise UserError("recovery.word_count", found=len(places), wanted=WORDS)
     number = 0
     for place in places:
-        number = number << _WORD_BITS | place
+        number = number << WORD_BITS | place
     payload = (number >> _CHECK_BITS).to_bytes(_PAYLOAD_BYTES, "big")
     if number & (1 << _CHECK_BITS) - 1 != _checksum(payload):
         raise UserError("recovery.damaged")
@@ -113,7 +107,7 @@ def read_words(text: str) -> Recovered:
 
 def count_words(text: str) -> int:
     """Return how many words there are in ``text``, known or not: a prompt asks on until there are :data:`WORDS`."""
-    return len(_typed(text))
+    return len(typed_words(text))
 
 
 def check(text: str, federation_id: bytes, expected: MemberPublicKey) -> Verdict:
@@ -187,29 +181,8 @@ def _checksum(payload: bytes) -> int:
     return int.from_bytes(digest, "big") >> 256 - _CHECK_BITS
 
 
-def _typed(text: str) -> list[str]:
-    """Return the runs of letters: numbers, dots, commas and line breaks only separate."""
-    return re.findall(r"[^\W\d_]+", text.casefold())
-
-
 def _place(word: str, position: int) -> int:
-    place = _places().get(word)
-    if place is None and len(word) >= LEAST_LETTERS:
-        candidate = _places().get(word[:LEAST_LETTERS])
-        if candidate is not None and _word_list()[candidate].startswith(word):
-            place = candidate
+    place = word_number(word)
     if place is None:
         raise UserError("recovery.unknown_word", position=position)
     return place
-
-
-@cache
-def _word_list() -> tuple[str, ...]:
-    return tuple(Mnemonic("english").wordlist)
-
-
-@cache
-def _places() -> dict[str, int]:
-    """Every word, and its first four letters, with its place."""
-    places = {word[:LEAST_LETTERS]: place for place, word in enumerate(_word_list())}
-    return places | {word: place for place, word in enumerate(_word_list())}

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -188,7 +188,7 @@ class Ceremony:
 
     def _sweep(self) -> None:
         """Remove what a ceremony that failed had received and built."""
-        self._forget_blobs(self.heard())
+        self._forget_blobs()
         for directory in (self._site.key_directory, self._building):
             shutil.rmtree(directory, ignore_errors=True)
 
@@ -407,21 +407,16 @@ class Ceremony:
         federation = assemble(roster, self._site.catalogue, public_key, transcript, signatures)
         save_public_file(federation, public_path(self._site))
         (directory / f"rotation.{ROTATION_PRIMES}.seal").unlink(missing_ok=True)  # served the check only
-        self._forget_blobs(heard)  # every site has confirmed, so every site has fetched what it needed
+        self._forget_blobs()  # every site has confirmed, so every site has fetched what it needed
         self._move(READY, {"salt": self._stored()["salt"]})
 
-    def _forget_blobs(self, heard: Heard) -> None:
-        """Remove what the sites offered, as far as it can be read."""
-        for round_ in (*_KEY_ROUNDS, rounds.DEALING):
-            for payload in heard.payloads(round_).values():
-                with suppress(ProtocolViolation):
-                    fields = Fields(codec.decode(payload, _PAYLOAD_LIMIT), _MALFORMED)
-                    if round_ == rounds.DEALING:
-                        names = [name for name, _ in _dealt_blobs(fields, len(self._site.roster.sites))]
-                    else:
-                        names = [fields.bytes("blob", 32)]
-                    for name in names:
-                        self._site.profile.blobs.remove(name)
+    def _forget_blobs(self) -> None:
+        """Remove all blobs: what the sites offered, and what a computation that was cut off has left.
+
+        A ceremony comes before every query of its roster, so no blob is anything else's.
+        """
+        for name in list(self._site.profile.blobs.names()):
+            self._site.profile.blobs.remove(name)
 
 
 def public_path(site: LocalSite) -> Path:

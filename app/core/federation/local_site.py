@@ -14,7 +14,7 @@ from app.core.catalogue.model import Catalogue
 from app.core.clock import Clock
 from app.core.crypto.identity import MemberKey
 from app.core.crypto.vault import StorageCipher
-from app.core.errors import Bug, EnvironmentProblem
+from app.core.errors import EnvironmentProblem
 from app.core.federation.roster import Roster
 from app.core.jobs.pool import outcome
 from app.core.secret import SecretBytes
@@ -83,7 +83,7 @@ class LocalSite:
         return SecretBytes(known)
 
     def keep_dealt_share(self, dealt: DealtShare) -> None:
-        """Store σ and the pad keys, encrypted; for one roster once (a repetition stores the same)."""
+        """Store σ and the pad keys, encrypted; for one roster once (a repetition changes nothing)."""
         plain = codec.encode(
             {
                 "roster": self.roster.hash,
@@ -91,15 +91,18 @@ class LocalSite:
                 "pads": {position: key.reveal() for position, key in dealt.pads.items()},
             }
         )
+        if self.secret(_DEALT) == plain:
+            return
         self.profile.sealed_secrets.replace(_DEALT, self.cipher.encrypt(_DEALT, plain, self.roster.federation_id))
 
     def dealt_share(self) -> DealtShare:
-        """Return what :meth:`keep_dealt_share` stored; raises EnvironmentProblem ``federation.no_dealt_share``."""
+        """Return what :meth:`keep_dealt_share` stored; raises EnvironmentProblem ``federation.no_dealt_share``, or
+        ``federation.dealt_share_of_another_roster`` (an old backup was restored)."""
         plain = self.secret(_DEALT)
         if plain is None:
             raise EnvironmentProblem("federation.no_dealt_share")
         value = codec.decode(plain, _DEALT_LIMIT)
         if value["roster"] != self.roster.hash:
-            raise Bug("federation.dealt_share_of_another_roster")
+            raise EnvironmentProblem("federation.dealt_share_of_another_roster")
         pads = {int(position): SecretBytes(key) for position, key in value["pads"].items()}
         return DealtShare(SecretBytes(value["value"]), pads)

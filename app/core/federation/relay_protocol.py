@@ -21,6 +21,8 @@ CBOR = "application/cbor"
 PROBLEM = "application/problem+json"
 OFFSET = "Upload-Offset"
 """Header: how many bytes of an unfinished blob the relay has."""
+MARK = "Consilium-Relay"
+"""Header of every answer: one without it comes from something in between."""
 
 MOST_MEMBERS = 64
 INTRODUCTION_LIMIT = 8192

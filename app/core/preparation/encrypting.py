@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.core.crypto import parameters as registry
+from app.core.crypto import self_test
 from app.core.crypto.format import pack_residue
 from app.core.crypto.parameters import ParameterSet
 from app.core.crypto.seal import BlockEncryptor
@@ -26,6 +27,7 @@ class Task:
 
 def begin_worker(parameters: str, public_key: bytes, residues: int) -> None:
     """Prepare this process for :func:`seal_block`; the initializer of the worker pool."""
+    self_test.ensure()
     chosen = registry.get(parameters)
     _workers[:] = [(chosen, BlockEncryptor(chosen, public_key, residues), residues)]
 

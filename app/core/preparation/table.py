@@ -211,18 +211,22 @@ class _Cell:
         match self._variable.kind:
             case Kind.FLAG:
                 found = FLAGS.get(text.lower())
-                return self._problem("not_a_flag", text, line) if found is None else found
+                return self._problem("csv.not_a_flag", text, line) if found is None else found
             case Kind.CATEGORY:
                 known = any(level.code == text for level in self._variable.levels)
-                return text if known else self._problem("unknown_level", text, line)
+                return text if known else self._problem("csv.unknown_level", text, line)
             case Kind.NUMBER:
                 foreign = "." if self._decimal == "," else ","
                 if not _NUMBER.fullmatch(text) or foreign in text:
-                    return self._problem("not_a_number", text, line)
+                    return self._problem("csv.not_a_number", text, line)
                 return Decimal(text.replace(",", "."))
 
-    def _problem(self, kind: str, text: str, line: int) -> UserError:
+    def _problem(self, code: str, text: str, line: int) -> UserError:
         return UserError(
-            f"csv.{kind}", file=self._file, row=line, column=self._mapped.column, variable=self._variable.code,
+            code,
+            file=self._file,
+            row=line,
+            column=self._mapped.column,
+            variable=self._variable.code,
             value=text[:_SHOWN],
         )

@@ -13,8 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from app.core.catalogue.model import Catalogue, Kind, Variable
-from app.core.errors import UserError
+from app.core.catalogue.model import Catalogue, Kind
 from app.core.query.model import All, Any, Cohort, Flag, Known, Levels, Not, Range
 from app.core.query.plan import PRESENT
 
@@ -60,7 +59,7 @@ class Criteria:
         self._catalogue = catalogue
 
     def normalise(self, cohort: Cohort) -> Criterion:
-        """Return the normal form. Raises UserError ``query.no_such_variable`` and others of the catalogue."""
+        """Return the normal form of a cohort that was checked against the catalogue."""
         match cohort:
             case Not(child):
                 return self.complement(self.normalise(child))
@@ -104,8 +103,8 @@ class Criteria:
             case Levels(_, levels):
                 return sum(2 << position for position, level in enumerate(variable.levels) if level.code in levels)
             case Range(_, low, high):
-                first = 0 if low is None else _position(variable, low) + 1
-                last = len(variable.cut_points) if high is None else _position(variable, high)
+                first = 0 if low is None else variable.cut_points.index(low) + 1
+                last = len(variable.cut_points) if high is None else variable.cut_points.index(high)
                 return sum(2 << interval for interval in range(first, last + 1))
 
     def _every(self, code: str) -> int:
@@ -151,9 +150,3 @@ def _within(inner: And, kept: set[Criterion]) -> bool:
 def _order(criterion: Criterion) -> tuple[int, str]:
     return (0 if isinstance(criterion, Literal) else 1, repr(criterion))
 
-
-def _position(variable: Variable, bound: object) -> int:
-    for position, cut in enumerate(variable.cut_points):
-        if cut == bound:
-            return position
-    raise UserError("query.not_a_cut_point", variable=variable.code, found=str(bound)[:100], suggestion="")

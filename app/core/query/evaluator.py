@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
+from app.core.errors import EnvironmentProblem
 from app.core.jobs.job import Job
 from app.core.jobs.pool import WorkerPool, map_unordered
 from app.core.query import worker
@@ -19,7 +21,7 @@ from app.core.query.worker import Partial
 STEP = "job.evaluate"
 """Text key of the only step."""
 
-_WHOLE_BELOW = 0.05
+_WHOLE_BELOW = 0.15
 """Plans of fewer seconds run in one worker: handing sums about would cost more than a second worker gains."""
 _RANGE_SECONDS = 0.5
 _IN_FLIGHT = 16
@@ -47,7 +49,8 @@ def evaluate(
     job = job or Job()
     meter = job.meter(STEP, plan.blocks)
     task = worker.Work(plan, dataset, keys)
-    ranges = block_ranges(plan, executor.workers if isinstance(executor, WorkerPool) else 1)
+    workers = executor.workers if isinstance(executor, WorkerPool) else 1
+    ranges = block_ranges(plan, workers)
     if len(ranges) == 1:
         contribution = _one(executor, partial(worker.run_all, task), tuple(noise), job)
     else:
@@ -57,7 +60,9 @@ def evaluate(
             sums = part if sums is None else sums + part
             meter.advance(end - first)
         contribution = _one(executor, partial(worker.finish, task, tuple(noise)), sums, job)
-    executor.submit(worker.prepare_zero, task)  # nobody waits for it; the next evaluation finds it made
+    with suppress(EnvironmentProblem):  # the next evaluation will see for itself that the workers are gone
+        for _ in range(workers):  # nobody waits for it; the next evaluation finds its encryption of zero made
+            executor.submit(worker.prepare_zero, task)
     meter.advance(plan.blocks if len(ranges) == 1 else 0)
     return contribution
 

@@ -28,6 +28,8 @@ from app.core.store.dataset_file import DatasetReader
 
 PUBLIC_KEY_FILE = "public_key.bin"
 _PUBLIC_KEY_LIMIT = 64 << 20
+ZEROS_KEPT = 3
+"""Encryptions of zero that a worker makes ahead: nobody knows which worker the next task goes to."""
 
 
 def relinearization_file(level: int) -> str:
@@ -55,7 +57,7 @@ class Work:
 class Partial:
     """Sums over some blocks, or sums of such sums: not reduced, each in [0, pieces·q).
 
-    ``final`` has shape (d + 1, level, N) (empty where the plan has no product), ``linear`` (2, release level, N).
+    ``final`` has shape (d + 1, level, N), ``linear`` (2, release level, N); empty where the plan has none.
     """
 
     final: Array = field(repr=False)
@@ -73,7 +75,7 @@ class KeyFiles:
         self._directory = directory
         self._relinearization: dict[int, Any] = {}
         self._encryptors: dict[int, BlockEncryptor] = {}
-        self._zeros: dict[int, Array] = {}
+        self._zeros: dict[int, list[Array]] = {}
 
     def relinearization(self, level: int) -> Any:
         """Return SEAL's relinearization key at ``level`` primes."""
@@ -85,14 +87,16 @@ class KeyFiles:
         return self._relinearization[level]
 
     def prepare_zero(self, level: int) -> None:
-        """Make an encryption of zero ahead of its use."""
-        if level not in self._zeros:
-            self._zeros[level] = self._encryptor(level).encrypt_zero()
+        """Make an encryption of zero ahead of its use, unless there are enough."""
+        zeros = self._zeros.setdefault(level, [])
+        if len(zeros) < ZEROS_KEPT:
+            zeros.append(self._encryptor(level).encrypt_zero())
 
     def take_zero(self, level: int) -> Array:
         """Return a fresh encryption of zero, shape (2, level, N); none is ever returned twice."""
-        self.prepare_zero(level)
-        return self._zeros.pop(level)
+        if not self._zeros.get(level):
+            self.prepare_zero(level)
+        return self._zeros[level].pop()
 
     def _encryptor(self, level: int) -> BlockEncryptor:
         if level not in self._encryptors:
@@ -116,6 +120,8 @@ def start(parameters: str, keys: Path, levels: Iterable[int]) -> None:
     for level in levels:
         key_files(named, keys).relinearization(level)
         ring.fields(named, named.data_primes[:level])
+        for prime in range(level):
+            recentring(named, prime)
         key_files(named, keys).prepare_zero(level)
 
 
@@ -162,7 +168,9 @@ def contribution(plan: Plan, partial: Partial, keys: KeyFiles, noise: Sequence[i
 def result(plan: Plan, partial: Partial, keys: KeyFiles) -> Array:
     """Return the result's ciphertext at the release level, shape (2, level, N), noise at most the plan's bound."""
     moduli = np.array(plan.parameters.data_primes[: plan.release_level], np.int64)[:, None]
-    total: Array = partial.linear % moduli
+    total = np.zeros((2, plan.release_level, plan.parameters.ring_degree), np.int64)
+    if plan.linear:
+        total += partial.linear % moduli
     if plan.final is not None:
         total += _released(plan, partial.final, keys)
         total -= (total >= moduli) * moduli
@@ -197,8 +205,10 @@ def relinearized(parameters: ParameterSet, polynomials: Array, keys: KeyFiles) -
 def _linear(plan: Plan, columns: Columns, blocks: Sequence[int]) -> Array:
     """Return Σ weight·column over the blocks, shape (2, release level, N), in [0, q)."""
     level, degree = plan.release_level, plan.parameters.ring_degree
+    if not plan.linear:
+        return np.zeros((0, 0, degree), np.int64)
     total = np.zeros((2, level, degree), np.int64)
-    for prime in range(level if plan.linear else 0):
+    for prime in range(level):
         modulus = plan.parameters.data_primes[prime]
         pending = 0
         for column, weight in plan.linear:

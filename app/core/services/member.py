@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
+from app.core.crypto import self_test
 from app.core.errors import Bug
 from app.core.federation import ceremony as ceremonies
 from app.core.federation import query_messages
@@ -12,6 +13,7 @@ from app.core.federation.ceremony import Ceremony, CeremonyStatus
 from app.core.federation.contributing import DatasetContributor
 from app.core.federation.mailroom import LocalPost, Mailroom, Post
 from app.core.federation.query_session import QueryDesk
+from app.core.jobs.pool import outcome
 from app.core.services.profile import OpenProfile
 
 MESSAGE_TYPES = {**ceremonies.MESSAGE_TYPES, **query_messages.MESSAGE_TYPES}
@@ -21,6 +23,7 @@ class Member:
     """A site in its federation, from its open profile."""
 
     def __init__(self, profile: OpenProfile, executor: Executor, post: Post) -> None:
+        outcome(executor.submit(self_test.ensure))
         self.profile = profile
         self.site = profile.local_site(executor)
         self._post = post

@@ -13,10 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import sqlite_utils
-
 from app.core.errors import EnvironmentProblem
 from app.core.files import disk_problems
+from app.core.store.library import Database
 from app.core.store.migrations import KNOWN, migrations
 from app.core.store.problems import database_problems
 
@@ -28,7 +27,7 @@ Row = tuple[Value, ...]
 class SiteDatabase:
     """The open database. One thread uses it (sqlite3 enforces that); every write is inside :meth:`atomic`."""
 
-    def __init__(self, path: Path, database: sqlite_utils.Database) -> None:
+    def __init__(self, path: Path, database: Database) -> None:
         self.path = path
         self._database = database
 
@@ -91,7 +90,7 @@ class SiteDatabase:
             _require_ok(self.path, self._database.conn, "integrity_check")
 
 
-def _prepared(path: Path, connection: sqlite3.Connection) -> sqlite_utils.Database:
+def _prepared(path: Path, connection: sqlite3.Connection) -> Database:
     connection.execute("PRAGMA trusted_schema=OFF")
     application = _pragma(connection, "application_id")
     new = application == 0 and _pragma(connection, "schema_version") == 0
@@ -99,7 +98,7 @@ def _prepared(path: Path, connection: sqlite3.Connection) -> sqlite_utils.Databa
         raise EnvironmentProblem("database.foreign", path=str(path))
     if not new:
         _require_ok(path, connection, "quick_check")
-    database = sqlite_utils.Database(connection, execute_plugins=False, strict=True, recursive_triggers=False)
+    database = Database(connection, execute_plugins=False, strict=True, recursive_triggers=False)
     if any(step.name not in KNOWN for step in migrations.applied(database)):  # sqlite-utils would carry on
         raise EnvironmentProblem("database.too_new", path=str(path))
     connection.execute("PRAGMA journal_mode=WAL")

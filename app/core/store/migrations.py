@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlite_utils import Database, Migrations
+from app.core.store.library import Database, Migrations
 
 
 def _first(database: Database) -> None:

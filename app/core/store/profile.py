@@ -143,8 +143,10 @@ class Profile:
             self._lock.release()
 
     def _clean(self) -> None:
-        """Remove files that belong to no dataset and no import under way."""
+        """Remove what interrupted writes left, and files that belong to no dataset and no import under way."""
         self.blobs.clean()
+        for path in self.directory.glob(".*.part"):
+            path.unlink(missing_ok=True)
         wanted = {self.dataset_path(row.id).name for row in self.datasets.all()}
         for row in self.imports.all():
             wanted |= {self.dataset_path(row.id).name, self.partial_path(row.id).name}

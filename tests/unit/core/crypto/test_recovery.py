@@ -19,6 +19,7 @@ from app.core.crypto.recovery import (
     read_backup,
     read_words,
 )
+from app.core.crypto.word_list import all_words
 from app.core.errors import Bug, ConsiliumError, UserError
 from app.core.secret import SecretBytes
 
@@ -85,7 +86,7 @@ def test_any_two_words_that_changed_places_are_noticed() -> None:
 
 def test_any_one_wrong_word_is_noticed() -> None:
     chance = random.Random(1)
-    everything = recovery._word_list()
+    everything = all_words()
     for position in range(30):
         for word in chance.sample([each for each in everything if each != WORDS[position]], 40):
             words = [*WORDS]

@@ -1,0 +1,135 @@
+"""What went wrong between here and the relay, in codes that name the cause: network, proxy, TLS, clock, or the relay."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import ssl
+from collections.abc import Iterator
+
+import requests
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from urllib3.exceptions import NameResolutionError
+
+from app.core.errors import (
+    ConsiliumError,
+    EnvironmentProblem,
+    PeerProblem,
+    ProtocolViolation,
+    SafeParam,
+    UserError,
+)
+from app.core.federation.proxies import Route, without_credentials
+from app.core.federation.relay_protocol import PROBLEM, STATUS
+from app.core.federation.trust import SYSTEM, RelayAddress, authority, common_name, shown_certificate
+
+_PEEK_SECONDS = 5.0
+_PROBLEM_LIMIT = 4096
+_STANDARD = frozenset({"type", "title", "status", "detail", "code"})
+_NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+_WRONG_NAME = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+_KINDS: dict[str, type[ConsiliumError]] = {
+    "relay.code_refused": UserError,
+    "relay.invitation_refused": UserError,
+    "relay.envelope_refused": ProtocolViolation,
+    "relay.id_used_twice": ProtocolViolation,
+    "relay.blob_altered": ProtocolViolation,
+    "relay.message_from_future": EnvironmentProblem,
+}
+
+
+def from_exception(error: requests.RequestException, address: RelayAddress, route: Route) -> ConsiliumError:
+    """Return what a failed request means."""
+    causes = tuple(_causes(error))
+    proxy = "" if route is None else without_credentials(route)
+    if isinstance(error, requests.exceptions.ProxyError):
+        told = str(error)
+        if " 407 " in told:
+            return EnvironmentProblem("relay.proxy_auth", proxy=proxy)
+        if "Tunnel connection failed" in told:
+            return EnvironmentProblem("relay.proxy_refused", proxy=proxy, host=address.host)
+        return EnvironmentProblem("relay.proxy_unreachable", proxy=proxy)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _certificate(cause, address, route)
+    if isinstance(error, requests.exceptions.SSLError):
+        return EnvironmentProblem("relay.tls_failed", host=address.host)
+    if any(isinstance(cause, NameResolutionError) for cause in causes):
+        return EnvironmentProblem("relay.unknown_host", host=address.host)
+    if isinstance(error, requests.exceptions.Timeout):
+        return EnvironmentProblem("relay.timeout", host=address.host)
+    return EnvironmentProblem("relay.unreachable", host=address.host, port=address.port)
+
+
+def is_lasting(error: requests.RequestException) -> bool:
+    """Whether trying again at once cannot help: certificates, names and proxies do not change in a second."""
+    lasting = (requests.exceptions.ProxyError, requests.exceptions.InvalidURL)
+    causes = (ssl.SSLCertVerificationError, NameResolutionError)
+    return isinstance(error, lasting) or any(isinstance(cause, causes) for cause in _causes(error))
+
+
+def from_answer(response: requests.Response, body: bytes, route: Route) -> ConsiliumError:
+    """Return what an answer that says no means; what is not the relay's own problem report is ``relay.not_a_relay``."""
+    if response.status_code == 407:
+        return EnvironmentProblem("relay.proxy_auth", proxy="" if route is None else without_credentials(route))
+    if not response.headers.get("Content-Type", "").startswith(PROBLEM):
+        return EnvironmentProblem("relay.not_a_relay", status=response.status_code)
+    try:
+        told = json.loads(body[:_PROBLEM_LIMIT])
+        code = str(told["code"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return EnvironmentProblem("relay.not_a_relay", status=response.status_code)
+    if code not in STATUS:  # a newer relay
+        return PeerProblem("relay.refused", status=response.status_code)
+    params = {str(name): value for name, value in told.items() if name not in _STANDARD and _is_safe(name, value)}
+    return _KINDS.get(code, PeerProblem)(code, **params)
+
+
+def _is_safe(name: object, value: SafeParam) -> bool:
+    """Whether a word from the relay may be shown: short, plain, and none of Python's own."""
+    named = isinstance(name, str) and name.isidentifier() and len(name) <= 32
+    return named and (type(value) is int or (type(value) is str and len(value) <= 100 and value.isprintable()))
+
+
+def _certificate(error: ssl.SSLCertVerificationError, address: RelayAddress, route: Route) -> ConsiliumError:
+    shown = shown_certificate(address, route, _PEEK_SECONDS)
+    issuer = "?" if shown is None else common_name(shown.issuer)
+    if error.verify_code == _NOT_YET_VALID:
+        return EnvironmentProblem("relay.clock", seconds=0)
+    now = datetime.datetime.now(datetime.UTC)
+    if address.trust == SYSTEM:
+        if error.verify_code == _EXPIRED:
+            return EnvironmentProblem("relay.certificate_expired", host=address.host)
+        if error.verify_code in _WRONG_NAME:
+            return EnvironmentProblem("relay.certificate_wrong_name", host=address.host)
+        return EnvironmentProblem("relay.certificate_untrusted", host=address.host, issuer=issuer)
+    ours = authority(address.trust)
+    if shown is not None and _issued_by(shown, ours):
+        if shown.not_valid_after_utc < now:
+            return EnvironmentProblem("relay.certificate_expired", host=address.host)
+        return EnvironmentProblem("relay.certificate_wrong_name", host=address.host)
+    if shown is not None and shown.issuer == ours.subject:  # a private CA of the same kind, but not this one
+        return EnvironmentProblem("relay.certificate_changed", host=address.host)
+    return EnvironmentProblem("relay.tls_inspected", host=address.host, issuer=issuer)
+
+
+def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield ``error`` and all that it wraps: as cause, as argument, or as urllib3's ``reason``."""
+    pending, seen = [error], set[int]()
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        inner = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
+        pending += [each for each in inner if isinstance(each, BaseException)]
