@@ -189,7 +189,7 @@ class Federation:
         self.base = base
         self.clock = Ticks()
         self.post = TappedPost()
-        self.roots = [SecretBytes(hashlib.sha256(f"root of site {i}".encode()).digest()) for i in range(1, sites + 1)]
+        self.roots = [root_of(position) for position in range(1, sites + 1)]
         self.roster = make_roster(self.roots, quorum)
         self.contributors = {i: KnownNumber(100 * i) for i in range(1, sites + 1)}
         self.nodes: dict[int, Node] = {}
@@ -256,6 +256,11 @@ class Federation:
             minimum=minimum,
             purpose="A test",
         )
+
+
+def root_of(position: int) -> SecretBytes:
+    """The root of the site at a position, the same in every test."""
+    return SecretBytes(hashlib.sha256(f"root of site {position}".encode()).digest())
 
 
 def make_roster(roots: list[SecretBytes], quorum: int, nonce: bytes = bytes(32), previous: bytes = b"") -> Roster:

@@ -14,8 +14,7 @@ from functools import cached_property
 
 from app.core import codec
 from app.core.crypto.identity import MemberPublicKey
-from app.core.federation.relay_protocol import Admission, RelayMember, secret_hash
-from app.core.secret import SecretBytes
+from app.core.federation.relay_protocol import Admission, RelayMember, code_secret, secret_hash
 from app.relay.refusals import Refusal
 
 _KEY_LIMIT = 4096
@@ -38,9 +37,7 @@ class Member:
 
     def listed(self) -> RelayMember:
         """Return what other members may see."""
-        return RelayMember(
-            self.place or 0, self.key, self.founder, self.introduction, self.invitation, self.joined
-        )
+        return RelayMember(self.place or 0, self.key, self.founder, self.introduction, self.invitation, self.joined)
 
 
 @dataclass(frozen=True)
@@ -91,12 +88,6 @@ class Directory:
 
 
 # --- relay codes ----------------------------------------------------------------------------------------------------
-
-
-def code_secret(code: str) -> SecretBytes:
-    """Return the secret that a relay code stands for; spaces, dashes and case do not matter."""
-    letters = "".join(letter for letter in code.upper() if letter.isalnum())
-    return SecretBytes(letters.encode()[:64].ljust(16, b"\0"))
 
 
 def new_code(connection: sqlite3.Connection, *, now: int, expires: int) -> str:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from app.core.errors import ConsiliumError, SafeParam
-from app.core.federation.relay_protocol import OFFSET, PROBLEM, STATUS
+from app.core.federation.relay_protocol import OFFSET, PROBLEM, REASON, STATUS
 from app.texts import explain
 
 
@@ -30,7 +30,7 @@ def problem(error: ConsiliumError) -> Response:
         "code": error.code,
         **error.params,
     }
-    headers = {}
+    headers = {REASON: error.code}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     if "retry_after" in error.params:

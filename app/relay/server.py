@@ -38,6 +38,7 @@ SETTINGS = "relay.toml"
 _OWNER = "owner.db"
 _HEAD_BYTES = 16_384
 _KEEP_ALIVE_SECONDS = 75
+_GOODBYE_SECONDS = 0.3
 _BACKLOG = 512
 _TLS = "tls"
 
@@ -56,10 +57,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Running:
-    """A relay that answers: its URL and what it serves with."""
+    """A relay that answers: its URL, what it serves with, and a function that ends it, from any thread."""
 
     url: str
     certificate: Certificate
+    stop: Callable[[], None]
 
 
 def serve(settings: Settings, ready: Callable[[Running], None], clock: Clock | None = None) -> None:
@@ -82,7 +84,6 @@ async def _serve(settings: Settings, ready: Callable[[Running], None], clock: Cl
         context = certificate.context()
         service = Service(directory, limits, clock, Metrics())
         try:
-            running = Running(_url(settings, listener), certificate)
             config = uvicorn.Config(
                 Web(service, certificate.leaf),
                 ssl_context_factory=lambda _config, _default: context,
@@ -99,7 +100,9 @@ async def _serve(settings: Settings, ready: Callable[[Running], None], clock: Cl
                 timeout_graceful_shutdown=max(1, round(limits.close_seconds)),
                 backlog=_BACKLOG,
             )
-            await _Server(config, lambda: ready(running), service.end_polls).serve([listener])
+            server = _Server(config, lambda: ready(running), service.end_polls)
+            running = Running(_url(settings, listener), certificate, server.stop)
+            await server.serve([listener])
         finally:
             await service.close()
 
@@ -110,6 +113,10 @@ class _Server(uvicorn.Server):
         self._ready = ready
         self._ending = ending
 
+    def stop(self) -> None:
+        """End in an orderly way, soon."""
+        self.should_exit = True
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         log.logger("relay").info("started")
@@ -119,6 +126,10 @@ class _Server(uvicorn.Server):
         log.logger("relay").info("ending")
         self._ending()  # or open long polls would hold it up
         await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0)
 
 
 def _protocol(head_seconds: float) -> type[asyncio.Protocol]:
@@ -126,6 +137,7 @@ def _protocol(head_seconds: float) -> type[asyncio.Protocol]:
         """uvicorn's HTTP with an end to its patience: a request's head comes in time or the connection goes."""
 
         _timer: asyncio.TimerHandle | None = None
+        _ending = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -145,6 +157,16 @@ def _protocol(head_seconds: float) -> type[asyncio.Protocol]:
         def on_response_complete(self) -> None:
             self._stop()
             super().on_response_complete()
+            if self._ending:
+                self.loop.call_later(_GOODBYE_SECONDS, self.transport.abort)
+
+        def shutdown(self) -> None:
+            """End this connection: at once if it is idle, else after its answer. No TLS goodbye is waited for."""
+            self._ending = True
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.abort()
+            else:
+                super().shutdown()
 
         def _expect_head(self) -> None:
             if self._timer is None and not self.transport.is_closing():

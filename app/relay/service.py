@@ -212,7 +212,7 @@ class Service:
             raise Refusal("relay.unauthenticated") from error
         if not self.sessions.answered(login.challenge, now):
             raise Refusal("relay.unauthenticated")
-        return Session(self.sessions.open(member, now), member.place, TOKEN_SECONDS, now)
+        return Session(self.sessions.open(member, now), TOKEN_SECONDS)
 
     # --- messages ---------------------------------------------------------------------------------------------------
 

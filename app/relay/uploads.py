@@ -148,9 +148,7 @@ class Uploads:
             raise Refusal("relay.blob_altered")
         blob, now = BlobName(member.federation, name), service.clock.now()
         try:
-            await service.writer.run(
-                lambda connection: service.files.keep(connection, blob, member.number, total, now)
-            )
+            await service.writer.run(lambda connection: service.files.keep(connection, blob, member.number, total, now))
         except EnvironmentProblem as error:
             raise _refusal(error) from error
         service.metrics.counts["blobs_stored"] += 1

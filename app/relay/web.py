@@ -310,5 +310,3 @@ def _range(request: Request, size: int) -> tuple[int, int, int]:
         raise Refusal("relay.range_not_satisfiable", size=size)
     end = size if match[2] is None else min(size, int(match[2]) + 1)
     return int(match[1]), end, 206
-
-

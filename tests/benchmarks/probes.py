@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
-
-try:
-    import resource
-except ImportError:  # Windows has no such thing
-    resource = None  # type: ignore[assignment]
+from pathlib import Path
 
 
 def peak_megabytes() -> float:
-    """Return the most memory that this process has had so far."""
-    if resource is None:
-        return float("nan")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    """Return the most memory that this process has had so far, in MB; NaN where the system does not tell."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # getrusage also counts what the parent had when it started this process
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) / 1024
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
+    return float("nan")

@@ -127,6 +127,14 @@ def open_envelope(
     return envelope
 
 
+def claimed(data: bytes, limit: int = DEFAULT_LIMIT) -> Envelope:
+    """Return what ``data`` says of itself, nothing verified: only to find the keys that :func:`open_envelope` needs.
+
+    Raises ProtocolViolation ``envelope.too_large``, ``.malformed`` or ``.unknown_version``.
+    """
+    return _parse(data, limit)[0]
+
+
 def body_context(
     *, federation: bytes, type: str, sender: int, recipients: tuple[int, ...], session: bytes, id: bytes
 ) -> bytes:

@@ -1,378 +1,268 @@
-"""What sites say to each other before they have a roster, and the six words that two people compare.
+"""How a federation comes together: what creator and invited site keep and say until all have signed the roster.
 
-Messages are envelopes (:mod:`app.core.federation.envelope`) whose sender and recipients are places at the relay, bodies
-sealed canonical CBOR. Session *j* belongs to one invitation, session *r* is the hash of the roster that is proposed::
+Each side is a state machine in the profile's store. A message is verified, noted in the inbox, takes effect and is
+answered into the outbox in one transaction; the same message again changes nothing, so a process may be killed at any
+point. What goes to the relay directly (registering an invitation, giving places) is asked for again until it is done.
 
-    joining.introduction (j)  invited → creator  {"name", "contact", "key", "program", "nonce": 32 bytes, "time",
-                                                  "invitation": 32 bytes, "mac": 32 bytes}
-    joining.facts (j)         creator → invited  {"name", "parameters", "quorum" (0: the rule), "catalogue": SHA-256,
-                                                  "blob": SHA-256, "size", "blob_key": 32 bytes, "program", "sites": […]}
-    joining.confirmed (j)     both ways          {"binding": 32 bytes}
-    joining.proposal (r)      creator → all      {"roster", "programs": [a site]}
-    joining.signature (r)     site → creator     {"signature": 64 bytes}
-    joining.refusal (r)       site → creator     {"code"}
-    joining.roster (r)        creator → all      {"signatures": [64 bytes a site]}
-
-An introduction is sealed to the creator's key, whose fingerprint the invitation names; it carries the member key that
-signs its envelope, and an HMAC under a key derived from the invitation's secret, which the relay never has. A relay can
-therefore replace neither key. Somebody who replaces the whole invitation can; the six words show it. They are the first
-66 bits of :func:`binding`. Its nonce is drawn after the invitation was made, so whoever stands in between has one try
-in 2^66 to find a key with the same words: keys found in advance to make two sets of words meet are worth nothing.
+Creator, one session an invitation: ``registering`` → ``invited`` → ``joined`` (or ``withdrawn``), then both sides
+confirm the six words. One session a proposed roster: ``proposed`` → ``signed`` (by all) → ``installed``, or
+``withdrawn``. Invited site: ``asking`` → ``joined`` → ``answered`` → ``seen`` (the catalogue is here); a proposed roster
+is ``signed`` → ``installed``, ``refused`` or ``superseded``. The places of the creator's roster positions are given
+when all have signed and before anyone hears of it: until then messages go by the places of joining.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from app import __version__
 from app.core import codec
-from app.core.catalogue.model import MAX_BYTES as CATALOGUE_LIMIT
-from app.core.crypto.identity import SIGNATURE_BYTES, MemberPublicKey
-from app.core.crypto.word_list import to_words, typed_words, word_number
-from app.core.errors import ProtocolViolation, UserError
-from app.core.federation.invitation import MOST_CONTACT, MOST_NAME
-from app.core.federation.roster import MOST_SITES, Roster
-from app.core.federation.schema import Fields
+from app.core.catalogue.model import Catalogue
+from app.core.clock import Clock
+from app.core.crypto.identity import MemberKey, MemberPublicKey
+from app.core.crypto.vault import StorageCipher
+from app.core.errors import EnvironmentProblem, ProtocolViolation, UserError
+from app.core.federation import envelope as envelopes
+from app.core.federation.envelope import Envelope
+from app.core.federation.joining_messages import READERS, Message
+from app.core.federation.roster import Roster
 from app.core.secret import SecretBytes
+from app.core.store.profile import Profile
+from app.core.store.sessions import Session
 
-INTRODUCTION, FACTS, CONFIRMED = "joining.introduction", "joining.facts", "joining.confirmed"
-PROPOSAL, SIGNATURE, REFUSAL, ROSTER = "joining.proposal", "joining.signature", "joining.refusal", "joining.roster"
-SIX = 6
-BLOB_LIMIT = CATALOGUE_LIMIT + 1024
+PREFIX = "joining."
+CATALOGUE = "joining catalogue"
+"""Setting: the catalogue's canonical bytes; the creator's own, or what an invited site was shown."""
+CREATOR = 1
+"""The creator's place at the relay and in every roster."""
+BODY_LIMIT = 1 << 20
+DATA_LIMIT = 1 << 20
 
-_MALFORMED = "joining.malformed"
-_MOST_FORMATS = 64
-_TIME = 1 << 53
+REGISTERING, INVITED, JOINED, WITHDRAWN = "registering", "invited", "joined", "withdrawn"
+ASKING, ANSWERED, SEEN = "asking", "answered", "seen"
+PROPOSED, SIGNED, INSTALLED = "proposed", "signed", "installed"
+REFUSED, SUPERSEDED = "refused", "superseded"
+INVITED_SITE, JOINING, PROPOSED_ROSTER = "invited site", "joining", "proposed roster"
 
+_CIPHER = "catalogue"
 
-@dataclass(frozen=True)
-class Program:
-    """A site's program: its version, and the versions that it reads of each message and file format."""
-
-    version: str
-    formats: Mapping[str, tuple[int, ...]]
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return the form that goes into CBOR."""
-        return {"version": self.version, "formats": {name: list(each) for name, each in self.formats.items()}}
-
-    @classmethod
-    def from_plain(cls, value: object) -> Program:
-        """Read it; raises ProtocolViolation ``joining.malformed``."""
-        fields = Fields(value, _MALFORMED)
-        version, found = fields.text("version", 64), fields.any("formats")
-        if not isinstance(found, dict) or len(found) > _MOST_FORMATS:
-            fields.refuse("formats")
-        listed = Fields(found, _MALFORMED)
-        formats = {}
-        for name in found:
-            versions = listed.items(name, 64)
-            if not 1 <= len(name) <= 64 or any(type(each) is not int or not 1 <= each < 1 << 16 for each in versions):
-                fields.refuse("formats")
-            formats[name] = tuple(versions)
-        fields.done()
-        return cls(version, formats)
+M = TypeVar("M", bound=Message)
 
 
-THIS_PROGRAM = Program(
-    __version__, dict.fromkeys(("envelope", "roster", "ceremony", "query", "federation", "package"), (1,))
-)
-
-
-def agreed_formats(programs: Mapping[str, Program]) -> dict[str, int]:
-    """Return for each format the highest version that every site reads; ``programs`` are by the sites' names.
-
-    A format that some site does not know is left out: it is not used. Raises UserError ``joining.no_common_format`` if
-    that is one of those without which there is no federation.
-    """
-    agreed: dict[str, int] = {}
-    for name in sorted({name for program in programs.values() for name in program.formats} | set(THIS_PROGRAM.formats)):
-        shared = set.intersection(*(set(program.formats.get(name, ())) for program in programs.values()))
-        if shared:
-            agreed[name] = max(shared)
-        elif name in THIS_PROGRAM.formats:
-            versions = ", ".join(f"{site} {program.version}" for site, program in programs.items())
-            raise UserError("joining.no_common_format", format=name, versions=versions)
-    return agreed
-
-
-# --- the messages ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Introduction:
-    """Who an invited site is. ``invitation`` says which invitation it answers, ``mac`` that it has its secret."""
-
-    name: str
-    contact: str
-    key: MemberPublicKey
-    program: Program
-    nonce: bytes
-    time: int
-    invitation: bytes
-    mac: bytes = b""
-
-    def sealed_with(self, secret: SecretBytes, federation_id: bytes, creator: bytes) -> Introduction:
-        """Return this introduction with the HMAC of an invitation; ``creator`` is the fingerprint it names."""
-        key = secret.derive("joining authentication v1").reveal()
-        message = codec.encode([federation_id, creator, {**self.to_plain(), "mac": b""}])
-        return Introduction(**{**self.__dict__, "mac": hmac.digest(key, message, "sha256")})
-
-    def check(self, secret: SecretBytes, federation_id: bytes, creator: bytes) -> None:
-        """Raise ProtocolViolation ``joining.not_invited`` unless the sender has the invitation's ``secret``."""
-        if not hmac.compare_digest(self.sealed_with(secret, federation_id, creator).mac, self.mac):
-            raise ProtocolViolation("joining.not_invited", site=self.name)
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return the message's body."""
-        return {
-            "name": self.name,
-            "contact": self.contact,
-            "key": self.key.to_dict(),
-            "program": self.program.to_plain(),
-            "nonce": self.nonce,
-            "time": self.time,
-            "invitation": self.invitation,
-            "mac": self.mac,
-        }
-
-    @classmethod
-    def from_plain(cls, value: object) -> Introduction:
-        """Read it; raises ProtocolViolation ``joining.malformed`` or ``identity.bad_public_key``."""
-        fields = Fields(value, _MALFORMED)
-        read = cls(
-            name=fields.text("name", MOST_NAME),
-            contact=fields.text("contact", MOST_CONTACT),
-            key=MemberPublicKey.from_dict(fields.any("key")),
-            program=Program.from_plain(fields.any("program")),
-            nonce=fields.bytes("nonce", 32),
-            time=fields.number("time", 0, _TIME),
-            invitation=fields.bytes("invitation", 32),
-            mac=fields.bytes("mac", 32),
-        )
-        fields.done()
-        return read
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the creator has decided. ``quorum`` 0 is the rule; the catalogue is a blob, encrypted under ``blob_key``."""
-
-    name: str
-    parameters: str
-    quorum: int
-    catalogue: bytes
-    blob: bytes
-    size: int
-    blob_key: SecretBytes
-    program: Program
-    sites: tuple[str, ...]
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return the message's body."""
-        return {
-            "name": self.name,
-            "parameters": self.parameters,
-            "quorum": self.quorum,
-            "catalogue": self.catalogue,
-            "blob": self.blob,
-            "size": self.size,
-            "blob_key": self.blob_key.reveal(),
-            "program": self.program.to_plain(),
-            "sites": list(self.sites),
-        }
-
-    @classmethod
-    def from_plain(cls, value: object) -> Facts:
-        """Read it; raises ProtocolViolation ``joining.malformed``."""
-        fields = Fields(value, _MALFORMED)
-        names = fields.items("sites", MOST_SITES)
-        listed = Fields({str(place): name for place, name in enumerate(names)}, _MALFORMED)
-        read = cls(
-            name=fields.text("name", MOST_NAME),
-            parameters=fields.text("parameters", 64),
-            quorum=fields.number("quorum", 0, MOST_SITES),
-            catalogue=fields.bytes("catalogue", 32),
-            blob=fields.bytes("blob", 32),
-            size=fields.number("size", 1, BLOB_LIMIT),
-            blob_key=SecretBytes(fields.bytes("blob_key", 32)),
-            program=Program.from_plain(fields.any("program")),
-            sites=tuple(listed.text(str(place), MOST_NAME) for place in range(len(names))),
-        )
-        fields.done()
-        return read
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """The sender's person has compared the six words; ``binding`` is what they stand for."""
-
-    binding: bytes
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return the message's body."""
-        return {"binding": self.binding}
-
-    @classmethod
-    def from_plain(cls, value: object) -> Confirmed:
-        """Read it; raises ProtocolViolation ``joining.malformed``."""
-        fields = Fields(value, _MALFORMED)
-        read = cls(fields.bytes("binding", 32))
-        fields.done()
-        return read
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A roster to sign, and the sites' programs in its order."""
-
-    roster: Roster
-    programs: tuple[Program, ...]
+class JoiningProfile(Protocol):
+    """What joining needs of an open profile."""
 
     @property
-    def formats(self) -> dict[str, int]:
-        """As :func:`agreed_formats`."""
-        names = [site.name for site in self.roster.sites]
-        return agreed_formats(dict(zip(names, self.programs, strict=True)))
+    def store(self) -> Profile: ...
 
-    def to_plain(self) -> dict[str, Any]:
-        """Return the message's body."""
-        return {"roster": self.roster.to_plain(), "programs": [each.to_plain() for each in self.programs]}
+    @property
+    def clock(self) -> Clock: ...
 
-    @classmethod
-    def from_plain(cls, value: object) -> Proposal:
-        """Read it; raises ProtocolViolation ``joining.malformed`` or ``roster.malformed``."""
-        fields = Fields(value, _MALFORMED)
-        roster = Roster.from_plain(fields.any("roster"))
-        programs = tuple(Program.from_plain(each) for each in fields.items("programs", MOST_SITES))
-        if len(programs) != len(roster.sites):
-            fields.refuse("programs")
-        fields.done()
-        return cls(roster, programs)
+    @property
+    def root(self) -> SecretBytes: ...
 
+    @property
+    def member_key(self) -> MemberKey: ...
 
-@dataclass(frozen=True)
-class Signature:
-    """A site's signature over the proposed roster."""
+    @property
+    def site_name(self) -> str: ...
 
-    signature: bytes
+    @property
+    def site_contact(self) -> str: ...
 
-    def to_plain(self) -> dict[str, Any]:
-        """Return the message's body."""
-        return {"signature": self.signature}
+    @property
+    def roster(self) -> Roster | None: ...
 
-    @classmethod
-    def from_plain(cls, value: object) -> Signature:
-        """Read it; raises ProtocolViolation ``joining.malformed``."""
-        fields = Fields(value, _MALFORMED)
-        read = cls(fields.bytes("signature", SIGNATURE_BYTES))
-        fields.done()
-        return read
+    def install_roster(self, roster: Roster, signatures: Mapping[int, bytes], catalogue: Catalogue) -> None: ...
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """A site does not sign the proposed roster; ``code`` is one of :data:`REFUSALS`."""
-
-    code: str
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return the message's body."""
-        return {"code": self.code}
-
-    @classmethod
-    def from_plain(cls, value: object) -> Refusal:
-        """Read it; raises ProtocolViolation ``joining.malformed``."""
-        fields = Fields(value, _MALFORMED)
-        read = cls(fields.text("code", 64))
-        if read.code not in REFUSALS:
-            fields.refuse("code")
-        fields.done()
-        return read
+def is_joining(data: bytes) -> bool:
+    """Return whether ``data`` claims to be a message of this module; anything may claim so."""
+    try:
+        return envelopes.claimed(data).type.startswith(PREFIX)
+    except ProtocolViolation:
+        return False
 
 
-@dataclass(frozen=True)
-class SignedBy:
-    """The signatures of all sites over the proposed roster, in its order."""
+@dataclass
+class Desk:
+    """What both sides share: reading, keeping and writing messages of one federation."""
 
-    signatures: tuple[bytes, ...]
+    profile: JoiningProfile
+    federation_id: bytes
+    random: Callable[[int], bytes] = secrets.token_bytes
 
-    def to_plain(self) -> dict[str, Any]:
-        """Return the message's body."""
-        return {"signatures": list(self.signatures)}
+    @property
+    def store(self) -> Profile:
+        """The profile's store."""
+        return self.profile.store
 
-    @classmethod
-    def from_plain(cls, value: object) -> SignedBy:
-        """Read it; raises ProtocolViolation ``joining.malformed``."""
-        fields = Fields(value, _MALFORMED)
-        found = fields.items("signatures", MOST_SITES)
-        if any(type(each) is not bytes or len(each) != SIGNATURE_BYTES for each in found):
-            fields.refuse("signatures")
-        fields.done()
-        return cls(tuple(found))
+    @property
+    def key(self) -> MemberKey:
+        """Our member key."""
+        return self.profile.member_key
+
+    def now(self) -> int:
+        """The time, UTC milliseconds."""
+        return self.profile.clock.now()
+
+    @property
+    def cipher(self) -> StorageCipher:
+        """What secrets are kept under."""
+        return StorageCipher(self.profile.root)
+
+    # --- secrets ------------------------------------------------------------------------------------------------
+
+    def keep_secret(self, name: str, secret: SecretBytes) -> None:
+        """Keep ``secret``, encrypted, replacing one of the same name."""
+        self.store.sealed_secrets.replace(name, self.cipher.encrypt(name, secret.reveal(), self.federation_id))
+
+    def secret(self, name: str) -> SecretBytes | None:
+        """Return the secret kept under ``name``, or None."""
+        sealed = self.store.sealed_secrets.get(name)
+        return None if sealed is None else SecretBytes(self.cipher.decrypt(name, sealed, self.federation_id))
+
+    # --- sessions -----------------------------------------------------------------------------------------------
+
+    def add(self, id_: bytes, kind: str, state: str, data: Mapping[str, Any]) -> None:
+        """Begin a session."""
+        self.store.sessions.add(id_, kind=kind, state=state, data=codec.encode(dict(data)), now=self.now())
+
+    def move(self, session: Session, state: str, data: Mapping[str, Any]) -> None:
+        """Bring a session from the state it has into another."""
+        changed = codec.encode(dict(data))
+        self.store.sessions.move(session.id, expected=session.state, state=state, data=changed, now=self.now())
+
+    def session(self, id_: bytes, kind: str) -> Session:
+        """Return a session; raises ProtocolViolation ``joining.stranger`` if there is none of this id and kind."""
+        found = self.store.sessions.get(id_)
+        if found is None or found.kind != kind:
+            raise ProtocolViolation("joining.stranger")
+        return found
+
+    # --- messages -----------------------------------------------------------------------------------------------
+
+    def say(
+        self,
+        type_: str,
+        session: bytes,
+        message: Message,
+        recipients: Mapping[int, MemberPublicKey],
+        *,
+        sender: int = CREATOR,
+    ) -> None:
+        """Sign, seal to ``recipients`` (by place) and queue a message; call inside ``database.atomic()``."""
+        id_, places = self.random(16), tuple(sorted(recipients))
+        context = envelopes.body_context(
+            federation=self.federation_id, type=type_, sender=sender, recipients=places, session=session, id=id_
+        )
+        body = envelopes.seal_body(codec.encode(message.to_plain()), recipients, context, random=self.random)
+        now = self.now()
+        data = envelopes.sign(Envelope(self.federation_id, type_, sender, places, session, id_, now, body), self.key)
+        self.store.outbox.queue(id_, session=session, envelope=data, recipients=places, now=now)
+
+    def verified(self, data: bytes, sender: MemberPublicKey, place: int) -> None:
+        """Check that ``data`` is of our federation, signed by ``sender`` and for ``place``; raises ``envelope.*``."""
+        who = envelopes.claimed(data).sender
+        envelopes.open_envelope(
+            data, federation=self.federation_id, roster={who: sender}, me=place, types=frozenset(READERS)
+        )
+
+    def opened(self, envelope: Envelope, place: int, kind: type[M]) -> M:
+        """Return the body of a message, read; raises ProtocolViolation ``envelope.*``, ``joining.malformed``."""
+        plain = envelopes.open_body(envelope.body, place, self.key, envelope.context, BODY_LIMIT)
+        message = READERS[envelope.type](codec.decode(plain, BODY_LIMIT))
+        if not isinstance(message, kind):
+            raise ProtocolViolation("joining.malformed", field="type")
+        return message
+
+    def receive(self, data: bytes) -> bool:
+        """Take in bytes that claim to be a message for us. Return whether they are new.
+
+        Raises ProtocolViolation ``envelope.*``, ``joining.*``, ``roster.*``; the refusal is recorded.
+        """
+        sender: int | None = None
+        try:
+            envelope = envelopes.claimed(data)
+            sender = envelope.sender
+            known = self.store.inbox.get(*envelope.key)
+            if known is not None and known.envelope == data:
+                return False
+            if envelope.type not in READERS:
+                raise ProtocolViolation("envelope.unknown_type", type=envelope.type)
+            with self.store.database.atomic():
+                self.handle(envelope, data)
+                self._note(envelope, data)
+        except ProtocolViolation as error:
+            self.refuse(error, sender)
+            raise
+        return True
+
+    def handle(self, envelope: Envelope, data: bytes) -> None:
+        """Verify a message and let it have its effect; inside a transaction."""
+        raise NotImplementedError
+
+    def _note(self, envelope: Envelope, data: bytes) -> None:
+        now = self.now()
+        kept = self.store.inbox.receive(
+            envelope.sender, envelope.id, session=envelope.session, type=envelope.type, envelope=data, now=now
+        )
+        if not kept:
+            raise ProtocolViolation("mail.id_used_twice", sender=envelope.sender)
+        self.store.inbox.mark_handled(envelope.sender, envelope.id, now=now)
+
+    def refuse(self, error: ProtocolViolation, sender: int | None) -> None:
+        """Record a refusal."""
+        self.store.refusals.add(error.code, sender=sender, details=error.params, now=self.now())
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Record a refusal that the block raises."""
+        try:
+            yield
+        except ProtocolViolation as error:
+            self.refuse(error, None)
+            raise
+
+    @property
+    def catalogue(self) -> Catalogue | None:
+        """The federation's catalogue, or None before we have seen it."""
+        stored = self.store.settings.get(CATALOGUE)
+        return None if stored is None else Catalogue.from_cbor(stored)
+
+    # --- proposed rosters -----------------------------------------------------------------------------------------
+
+    def proposals(self) -> tuple[Session, ...]:
+        """Return the rosters that were proposed, oldest first."""
+        return self.store.sessions.all(kind=PROPOSED_ROSTER)
+
+    def latest_proposal(self, *states: str) -> Session | None:
+        """Return the latest proposed roster in one of ``states``, or None."""
+        return next((each for each in reversed(self.proposals()) if each.state in states), None)
 
 
-Message = Introduction | Facts | Confirmed | Proposal | Signature | Refusal | SignedBy
-
-READERS: Mapping[str, Callable[[Any], Message]] = {
-    INTRODUCTION: Introduction.from_plain,
-    FACTS: Facts.from_plain,
-    CONFIRMED: Confirmed.from_plain,
-    PROPOSAL: Proposal.from_plain,
-    SIGNATURE: Signature.from_plain,
-    REFUSAL: Refusal.from_plain,
-    ROSTER: SignedBy.from_plain,
-}
-
-REFUSALS = frozenset(
-    f"joining.proposal_{what}" for what in ("federation", "creator", "us", "catalogue", "quorum", "program", "unready")
-)
-"""Why a site does not sign: another federation, creator, name or key of ours, catalogue, quorum, program, or not yet
-confirmed on this side."""
+def data_of(session: Session) -> dict[str, Any]:
+    """Return what a session keeps; we wrote it ourselves."""
+    data: dict[str, Any] = codec.decode(session.data, DATA_LIMIT)
+    return data
 
 
-# --- the six words --------------------------------------------------------------------------------------------------
+def invitation_secret(session: bytes) -> str:
+    """Return the name under which the secret of an invitation is kept."""
+    return f"invitation/{session.hex()}"
 
 
-def session_of(federation_id: bytes, invitation: bytes) -> bytes:
-    """Return the session of the messages about one invitation."""
-    return codec.digest(["consilium joining v1", federation_id, invitation])
+def lock_catalogue(catalogue: Catalogue, cipher: StorageCipher, federation_id: bytes) -> bytes:
+    """Return the blob in which the creator offers the catalogue."""
+    return cipher.encrypt(_CIPHER, catalogue.to_cbor(), federation_id)
 
 
-def binding(federation_id: bytes, creator: bytes, invited: bytes, nonce: bytes) -> bytes:
-    """Return what both sides confirm: 32 bytes over federation, both fingerprints and the invited site's nonce."""
-    return codec.digest(["consilium six words v1", federation_id, creator, invited, nonce])
-
-
-def six_words(bound: bytes) -> tuple[str, ...]:
-    """Return the words that stand for a :func:`binding`."""
-    return to_words(int.from_bytes(bound, "big") >> 8 * len(bound) - 11 * SIX, SIX)
-
-
-def check_words(typed: str, bound: bytes, site: str) -> None:
-    """Check words as a person typed them: any case, numbered or not, four letters or more of each.
-
-    Raises UserError ``joining.word_count``, ``joining.unknown_word`` (its position), or ``joining.words_differ``:
-    somebody may stand between this site and ``site``.
-    """
-    words = typed_words(typed)
-    if len(words) != SIX:
-        raise UserError("joining.word_count", found=len(words), wanted=SIX)
-    numbers = [word_number(word) for word in words]
-    if None in numbers:
-        raise UserError("joining.unknown_word", position=numbers.index(None) + 1)
-    if numbers != [word_number(word) for word in six_words(bound)]:
-        raise UserError("joining.words_differ", site=site)
-
-
-def same_name(one: str, other: str) -> bool:
-    """Return whether two sites' names are the same, but for case and spaces."""
-    return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
-
-
-def closest(names: Sequence[str], name: str) -> str | None:
-    """Return the one of ``names`` that is ``name`` (:func:`same_name`), or None."""
-    return next((each for each in names if same_name(each, name)), None)
+def open_catalogue(sealed: bytes, cipher: StorageCipher, federation_id: bytes) -> Catalogue:
+    """Return the catalogue in a blob; raises ProtocolViolation ``joining.catalogue_differs`` if it does not open."""
+    try:
+        return Catalogue.from_cbor(cipher.decrypt(_CIPHER, sealed, federation_id))
+    except (EnvironmentProblem, UserError) as error:
+        raise ProtocolViolation("joining.catalogue_differs") from error

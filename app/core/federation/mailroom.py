@@ -22,6 +22,7 @@ from app.core.store.messages import InMessage, OutMessage
 from app.core.store.profile import Profile
 
 BODY_LIMIT = 1 << 20
+_REMEMBERED = 4096
 
 Reader: TypeAlias = Callable[[Any, Roster], Any]
 """Reads the decoded body of one type of message strictly; raises ProtocolViolation."""
@@ -60,6 +61,7 @@ class Mailroom:
         self._types = dict(types)
         self._clock = site.clock
         self._random = site.random
+        self._remembered: dict[tuple[int, bytes], Any] = {}
 
     def draft(self, type: str, session: bytes, body: object, recipients: tuple[int, ...] = ()) -> Draft:
         """Sign a message whose body is sealed to ``recipients`` (() = every site) and to ourselves."""
@@ -154,8 +156,13 @@ class Mailroom:
             yield stored.sender, self.read(stored)
 
     def read(self, stored: InMessage) -> Any:
-        """Return the body of a message in the inbox, as its type's reader returns it."""
-        return self._body(self._opened(stored.envelope, check_recipient=False))
+        """Return the body of a message in the inbox, as its type's reader returns it; a recent one from memory."""
+        key = (stored.sender, stored.id)
+        if key not in self._remembered:
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = self._body(self._opened(stored.envelope, check_recipient=False))
+        return self._remembered[key]
 
     def _body(self, message: Envelope) -> Any:
         plain = envelopes.open_body(message.body, self.position, self._key, message.context, BODY_LIMIT)

@@ -1,8 +1,7 @@
-"""What went wrong between here and the relay, in codes that name the cause: network, proxy, TLS, clock, or the relay."""
+"""What went wrong between here and the relay, in codes that name the cause: network, proxy, TLS, clock, the relay."""
 
 from __future__ import annotations
 
-import datetime
 import json
 import ssl
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from app.core.errors import (
     UserError,
 )
 from app.core.federation.proxies import Route, without_credentials
-from app.core.federation.relay_protocol import PROBLEM, STATUS
+from app.core.federation.relay_protocol import MARK, REASON, STATUS
 from app.core.federation.trust import SYSTEM, RelayAddress, authority, common_name, shown_certificate
 
 _PEEK_SECONDS = 5.0
@@ -42,14 +41,8 @@ _KINDS: dict[str, type[ConsiliumError]] = {
 def from_exception(error: requests.RequestException, address: RelayAddress, route: Route) -> ConsiliumError:
     """Return what a failed request means."""
     causes = tuple(_causes(error))
-    proxy = "" if route is None else without_credentials(route)
     if isinstance(error, requests.exceptions.ProxyError):
-        told = str(error)
-        if " 407 " in told:
-            return EnvironmentProblem("relay.proxy_auth", proxy=proxy)
-        if "Tunnel connection failed" in told:
-            return EnvironmentProblem("relay.proxy_refused", proxy=proxy, host=address.host)
-        return EnvironmentProblem("relay.proxy_unreachable", proxy=proxy)
+        return _proxy(str(error), address, route)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate(cause, address, route)
@@ -70,20 +63,33 @@ def is_lasting(error: requests.RequestException) -> bool:
 
 
 def from_answer(response: requests.Response, body: bytes, route: Route) -> ConsiliumError:
-    """Return what an answer that says no means; what is not the relay's own problem report is ``relay.not_a_relay``."""
+    """Return what an answer that says no means; one that is not the relay's own is ``relay.not_a_relay``."""
     if response.status_code == 407:
         return EnvironmentProblem("relay.proxy_auth", proxy="" if route is None else without_credentials(route))
-    if not response.headers.get("Content-Type", "").startswith(PROBLEM):
-        return EnvironmentProblem("relay.not_a_relay", status=response.status_code)
-    try:
-        told = json.loads(body[:_PROBLEM_LIMIT])
-        code = str(told["code"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    code = response.headers.get(REASON)
+    if code is None or MARK not in response.headers:
         return EnvironmentProblem("relay.not_a_relay", status=response.status_code)
     if code not in STATUS:  # a newer relay
         return PeerProblem("relay.refused", status=response.status_code)
-    params = {str(name): value for name, value in told.items() if name not in _STANDARD and _is_safe(name, value)}
-    return _KINDS.get(code, PeerProblem)(code, **params)
+    return _KINDS.get(code, PeerProblem)(code, **_params(body))
+
+
+def _params(body: bytes) -> dict[str, SafeParam]:
+    try:
+        told = json.loads(body[:_PROBLEM_LIMIT] or b"{}")
+    except (ValueError, RecursionError):  # replaced on the way: the code alone must do
+        return {}
+    members = told.items() if isinstance(told, dict) else ()
+    return {name: value for name, value in members if name not in _STANDARD and _is_safe(name, value)}
+
+
+def _proxy(told: str, address: RelayAddress, route: Route) -> ConsiliumError:
+    proxy = "" if route is None else without_credentials(route)
+    if " 407 " in told:
+        return EnvironmentProblem("relay.proxy_auth", proxy=proxy)
+    if "Tunnel connection failed" in told:
+        return EnvironmentProblem("relay.proxy_refused", proxy=proxy, host=address.host)
+    return EnvironmentProblem("relay.proxy_unreachable", proxy=proxy)
 
 
 def _is_safe(name: object, value: SafeParam) -> bool:
@@ -93,25 +99,21 @@ def _is_safe(name: object, value: SafeParam) -> bool:
 
 
 def _certificate(error: ssl.SSLCertVerificationError, address: RelayAddress, route: Route) -> ConsiliumError:
-    shown = shown_certificate(address, route, _PEEK_SECONDS)
-    issuer = "?" if shown is None else common_name(shown.issuer)
+    """Tell the reasons apart by looking at what is shown: ours in a bad state, another one of ours, or a stranger's."""
     if error.verify_code == _NOT_YET_VALID:
         return EnvironmentProblem("relay.clock", seconds=0)
-    now = datetime.datetime.now(datetime.UTC)
-    if address.trust == SYSTEM:
+    shown = shown_certificate(address, route, _PEEK_SECONDS)
+    host, issuer = address.host, "?" if shown is None else common_name(shown.issuer)
+    ours = None if address.trust == SYSTEM else authority(address.trust)
+    if ours is None or (shown is not None and _issued_by(shown, ours)):
         if error.verify_code == _EXPIRED:
-            return EnvironmentProblem("relay.certificate_expired", host=address.host)
+            return EnvironmentProblem("relay.certificate_expired", host=host)
         if error.verify_code in _WRONG_NAME:
-            return EnvironmentProblem("relay.certificate_wrong_name", host=address.host)
-        return EnvironmentProblem("relay.certificate_untrusted", host=address.host, issuer=issuer)
-    ours = authority(address.trust)
-    if shown is not None and _issued_by(shown, ours):
-        if shown.not_valid_after_utc < now:
-            return EnvironmentProblem("relay.certificate_expired", host=address.host)
-        return EnvironmentProblem("relay.certificate_wrong_name", host=address.host)
+            return EnvironmentProblem("relay.certificate_wrong_name", host=host)
+        return EnvironmentProblem("relay.certificate_untrusted", host=host, issuer=issuer)
     if shown is not None and shown.issuer == ours.subject:  # a private CA of the same kind, but not this one
-        return EnvironmentProblem("relay.certificate_changed", host=address.host)
-    return EnvironmentProblem("relay.tls_inspected", host=address.host, issuer=issuer)
+        return EnvironmentProblem("relay.certificate_changed", host=host)
+    return EnvironmentProblem("relay.tls_inspected", host=host, issuer=issuer)
 
 
 def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

@@ -23,6 +23,8 @@ OFFSET = "Upload-Offset"
 """Header: how many bytes of an unfinished blob the relay has."""
 MARK = "Consilium-Relay"
 """Header of every answer: one without it comes from something in between."""
+REASON = "Consilium-Problem"
+"""Header of every refusal: its code, for answers without a body and for proxies that replace bodies."""
 
 MOST_MEMBERS = 64
 INTRODUCTION_LIMIT = 8192
@@ -71,14 +73,18 @@ STATUS = {
 """Every code with which the relay refuses, and its HTTP status. Codes never change their meaning."""
 
 
-
-
 def admission_of(secret: SecretBytes) -> SecretBytes:
     """Return what a site shows the relay of its invitation's secret.
 
     The relay never sees the secret itself: what is sealed under another derivation of it stays closed to the relay.
     """
     return secret.derive(_ADMISSION)
+
+
+def code_secret(code: str) -> SecretBytes:
+    """Return the secret that a relay code stands for; spaces, dashes and case do not matter."""
+    letters = "".join(letter for letter in code.upper() if letter.isascii() and letter.isalnum())
+    return SecretBytes(letters.encode()[:64].ljust(16, b"\0"))
 
 
 def secret_hash(shown: bytes) -> bytes:
@@ -177,28 +183,20 @@ class Login:
 
 @dataclass(frozen=True)
 class Session:
-    """An open session: the token to show, the member's place (0 before it has one), and the relay's time (UTC ms)."""
+    """An open session: the token to show, and for how many seconds it is good."""
 
     token: str
-    place: int
     seconds: int
-    time: int
 
     def to_bytes(self) -> bytes:
         """Return the answer's body."""
-        plain = {"version": VERSION, "token": self.token, "place": self.place}
-        return codec.encode({**plain, "seconds": self.seconds, "time": self.time})
+        return codec.encode({"version": VERSION, "token": self.token, "seconds": self.seconds})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Session:
         """Read; raises ProtocolViolation ``relay.malformed``."""
         fields = _fields(data, SMALL)
-        read = cls(
-            token=fields.text("token", 128),
-            place=fields.number("place", 0, MOST_MEMBERS),
-            seconds=fields.number("seconds", 1, 1 << 24),
-            time=fields.number("time", 0, 1 << 53),
-        )
+        read = cls(fields.text("token", 128), fields.number("seconds", 1, 1 << 24))
         fields.done()
         return read
 

@@ -107,7 +107,7 @@ class Roster:
     @cached_property
     def hash(self) -> bytes:
         """SHA-256 of the canonical bytes."""
-        return hashlib.sha256(codec.encode(self.to_plain())).digest()
+        return hashlib.sha256(self._signed).digest()
 
     @classmethod
     def from_plain(cls, value: object) -> Roster:
@@ -142,13 +142,20 @@ class Roster:
 
     def sign(self, key: MemberKey) -> bytes:
         """Return a site's signature over this roster."""
-        return key.sign(_PURPOSE, codec.encode(self.to_plain()))
+        return key.sign(_PURPOSE, self._signed)
 
     def check(self, signatures: Mapping[int, bytes]) -> None:
         """Verify the signatures of all sites; raises ProtocolViolation ``roster.bad_signature`` naming the site."""
-        message = codec.encode(self.to_plain())
         for site in self.sites:
-            try:
-                site.key.check(_PURPOSE, message, signatures.get(site.position, bytes(SIGNATURE_BYTES)))
-            except ProtocolViolation as error:
-                raise ProtocolViolation("roster.bad_signature", site=site.name) from error
+            self.check_site(site, signatures.get(site.position, bytes(SIGNATURE_BYTES)))
+
+    def check_site(self, site: Site, signature: bytes) -> None:
+        """Verify one site's signature; raises ProtocolViolation ``roster.bad_signature`` naming it."""
+        try:
+            site.key.check(_PURPOSE, self._signed, signature)
+        except ProtocolViolation as error:
+            raise ProtocolViolation("roster.bad_signature", site=site.name) from error
+
+    @cached_property
+    def _signed(self) -> bytes:
+        return codec.encode(self.to_plain())

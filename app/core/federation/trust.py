@@ -47,6 +47,13 @@ class RelayAddress:
         if self.trust != SYSTEM:
             authority(self.trust)
 
+    @classmethod
+    def with_authority(cls, url: str, der: bytes) -> RelayAddress:
+        """Make an address from the parts of an invitation: no ``der`` is the system's roots. Errors as the class."""
+        if not der:
+            return cls(url)
+        return cls(url, ssl.DER_cert_to_PEM_cert(der))
+
     @property
     def host(self) -> str:
         """The relay's host name or address."""
