@@ -30,7 +30,7 @@ from app.core.crypto.vault import StorageCipher
 from app.core.errors import EnvironmentProblem, ProtocolViolation, UserError
 from app.core.federation import ceremony as ceremonies
 from app.core.federation import envelope as envelopes
-from app.core.federation import query_messages
+from app.core.federation import ceremony_messages, query_messages
 from app.core.federation.ceremony import Ceremony
 from app.core.federation.envelope import Envelope
 from app.core.federation.local_site import LocalSite
@@ -47,7 +47,7 @@ CATALOGUE = Catalogue(
     "tests", 1, (Variable("smoker", Kind.FLAG, Label("Smokes")), Variable("died", Kind.FLAG, Label("Died")))
 )
 OTHER_CATALOGUE = Catalogue("others", 1, (Variable("smoker", Kind.FLAG, Label("Smokes")),))
-MESSAGE_TYPES = {**ceremonies.MESSAGE_TYPES, **query_messages.MESSAGE_TYPES}
+MESSAGE_TYPES = {**ceremony_messages.MESSAGE_TYPES, **query_messages.MESSAGE_TYPES}
 SMOKERS = Query(Flag("smoker"))
 FRESH_NOISE_BITS = 40
 
@@ -116,7 +116,7 @@ class TappedPost(LocalPost):
 
 def parse(data: bytes) -> Envelope:
     """The envelope in trusted bytes, nothing verified."""
-    return envelopes._parse(data, 1 << 24)[0]
+    return envelopes.claimed(data)
 
 
 @dataclass

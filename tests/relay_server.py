@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 import subprocess
@@ -151,7 +150,9 @@ class People:
     def __getitem__(self, place: int) -> RelayPost:
         return self.posts[place]
 
-    def message(self, sender: int = 1, recipients: tuple[int, ...] = (), body: bytes = b"body", **fields: object) -> bytes:
+    def message(
+        self, sender: int = 1, recipients: tuple[int, ...] = (), body: bytes = b"body", **fields: object
+    ) -> bytes:
         """Return a signed envelope."""
         plain: dict[str, object] = {
             "federation": self.id, "type": "test.message", "sender": sender, "recipients": recipients,
@@ -165,7 +166,9 @@ def new_key() -> MemberKey:
     return MemberKey.from_root(SecretBytes(secrets.token_bytes(32)))
 
 
-def found_federation(server: RelayServer, members: int, make: Callable[[bytes, MemberKey], RelayPost] | None = None) -> People:
+def found_federation(
+    server: RelayServer, members: int, make: Callable[[bytes, MemberKey], RelayPost] | None = None
+) -> People:
     """Found a federation and let all its members join."""
     people = People(secrets.token_bytes(32))
     make = make or server.post
@@ -186,11 +189,9 @@ class RelayProcess:
 
     def __init__(self, directory: Path, port: int = 0) -> None:
         self.directory = directory
-        environment = {**os.environ, "CONSILIUM_TEST_RELAY": "yes"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.relay_server", str(directory), str(port)],
             stdout=subprocess.PIPE,
-            env=environment,
             text=True,
         )
         assert self._process.stdout is not None
@@ -227,7 +228,8 @@ class RelayProcess:
 
 def _main(directory: str, port: str) -> None:
     def ready(running: Running) -> None:
-        print(running.url.rpartition(":")[2], flush=True)
+        sys.stdout.write(f"{running.url.rpartition(':')[2]}\n")
+        sys.stdout.flush()
 
     serve(Settings(Path(directory), port=int(port), limits=PLENTY), ready)
 

@@ -12,6 +12,7 @@ import typer
 from app.cli.options import Json, Profile, answer
 from app.cli.progress import shown_progress
 from app.core.errors import ConsiliumError
+from app.core.services.connect import connect
 from app.texts import explain, text
 
 if TYPE_CHECKING:
@@ -138,58 +139,31 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Verify a package and make it this site's active dataset."""
-    from app.core.services import data as service  # noqa: PLC0415
-    from app.core.services.profile import open_profile  # noqa: PLC0415
-    from app.core.store.documents import fingerprint  # noqa: PLC0415
-
-    with open_profile(profile) as site, shown_progress() as job:
-        done = service.import_dataset(package, site, preparer=preparer, job=job)
-    row, signed_by = done.dataset, fingerprint(done.dataset.preparer)
-    lines = [text("cli.data.already" if done.already else "cli.data.imported", version=row.version)]
-    if done.pinned:
-        lines.append(text("cli.data.pinned", fingerprint=signed_by))
-    body = {
-        "dataset": row.id.hex(),
-        "version": row.version,
-        "active": row.active,
-        "already": done.already,
-        "preparer": signed_by,
-        "pinned": done.pinned,
-    }
-    answer(body, as_json, *lines)
+    with connect(profile) as site, shown_progress() as job:
+        done = site.call("data.import", {"package": str(package.absolute()), "preparer": preparer}, job)
+    lines = [text("cli.data.already" if done["already"] else "cli.data.imported", version=done["version"])]
+    if done["pinned"]:
+        lines.append(text("cli.data.pinned", fingerprint=done["preparer"]))
+    answer(done, as_json, *lines)
 
 
 @data.command("list")
 def list_(profile: Profile, as_json: Json = False) -> None:
     """List this site's dataset versions."""
-    from app.core.services import data as service  # noqa: PLC0415
-    from app.core.services.profile import open_profile  # noqa: PLC0415
-    from app.core.store.documents import fingerprint  # noqa: PLC0415
-
-    with open_profile(profile) as site:
-        found = service.list_datasets(site)
+    with connect(profile) as site:
+        found = site.call("data.list")
     lines = [
         text(
-            "cli.data.version_active" if row.active else "cli.data.version",
-            version=row.version,
-            dataset=row.id.hex()[:8],
-            time=_local(row.imported),
-            columns=len(header.columns),
-            blocks=header.blocks,
+            "cli.data.version_active" if each["active"] else "cli.data.version",
+            version=each["version"],
+            dataset=each["dataset"][:8],
+            time=_local(each["imported"]),
+            columns=each["columns"],
+            blocks=each["blocks"],
         )
-        for row, header in found
+        for each in found["datasets"]
     ]
-    body = [
-        {
-            **_header(header),
-            "version": row.version,
-            "active": row.active,
-            "imported": row.imported,
-            "preparer": fingerprint(row.preparer),
-        }
-        for row, header in found
-    ]
-    answer({"datasets": body}, as_json, *(lines or [text("cli.data.none")]))
+    answer(found, as_json, *(lines or [text("cli.data.none")]))
 
 
 def _secrets(key_file: Path | None, passphrase_file: Path | None) -> SecretStore:

@@ -5,7 +5,7 @@ No secret is ever an argument: passphrases and words are typed, or lie in a file
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,8 @@ from app.core.crypto.recovery import WORDS, count_words
 from app.core.crypto.recovery_sheet import SheetTexts
 from app.core.crypto.secret_store import StoreKind
 from app.core.secret import SecretBytes
-from app.core.services import keys as service
+from app.core.services.connect import Site, connect
+from app.core.services.keys import read_words_file
 from app.texts import preferred_language, text
 
 keys = typer.Typer(help="Look after this site's keys.")
@@ -33,29 +34,21 @@ PassphraseFile = Annotated[
 @keys.command()
 def status(profile: Profile, as_json: Json = False) -> None:
     """Say where this site's keys are, and when they were backed up."""
-    with _open(profile) as site:
-        found = service.status(site)
+    with _connect(profile) as site:
+        found = site.call("keys.status")
     lines = [
-        text("cli.keys.site", site=found.site, federation=found.federation or text("cli.keys.no_federation")),
-        text("cli.keys.ready", place=_place(found)),
-        text("cli.keys.fingerprint", fingerprint=found.fingerprint),
+        text("cli.keys.site", site=found["site"], federation=found["federation"] or text("cli.keys.no_federation")),
+        text("cli.keys.ready", place=_place(found["keyring"], found["description"])),
+        text("cli.keys.fingerprint", fingerprint=found["fingerprint"]),
     ]
     kinds = {"sheet": text("cli.keys.kind_sheet"), "file": text("cli.keys.kind_file")}
-    lines += [text("cli.keys.backup", kind=kinds.get(kind, kind), time=_local(time)) for time, kind in found.backups]
-    if not found.backups:
+    lines += [
+        text("cli.keys.backup", kind=kinds.get(each["kind"], each["kind"]), time=_local(each["time"]))
+        for each in found["backups"]
+    ]
+    if not found["backups"]:
         lines.append(text("cli.keys.no_backup"))
-    body = {
-        "state": "ready",
-        "profile": found.profile,
-        "site": found.site,
-        "federation": found.federation,
-        "fingerprint": found.fingerprint,
-        "keyring": found.keyring,
-        "description": found.description,
-        "backed_up": bool(found.backups),
-        "backups": [{"kind": kind, "time": time} for time, kind in found.backups],
-    }
-    answer(body, as_json, *lines)
+    answer({"state": "ready", **found, "backed_up": bool(found["backups"])}, as_json, *lines)
 
 
 @keys.command()
@@ -77,16 +70,16 @@ def backup(
     shown = sheet == Path("-")
     if shown and as_json:
         raise typer.BadParameter("a sheet cannot be shown as JSON", param_hint="--sheet")
-    now = SystemClock().now()
-    with _open(profile) as site:
+    asked = {"texts": asdict(_sheet_texts()), "date": _local(SystemClock().now())}
+    with _connect(profile) as site:
         if file is not None:
-            service.save_backup(site, file, check_new(_passphrase(passphrase_file, new=True)), now=now)
+            passphrase = check_new(_passphrase(passphrase_file, new=True))
+            site.call("keys.save_backup", {"path": str(file.absolute()), "passphrase": passphrase})
             answer({"kind": "file", "path": str(file)}, as_json, text("cli.keys.file_saved", path=file))
         elif shown:
-            typer.echo(service.make_sheet(site, _sheet_texts(), _local(now)).to_text())
-            site.record_backup("sheet", now)
+            typer.echo(site.call("keys.show_sheet", asked)["sheet"].reveal().decode())
         elif sheet is not None:
-            service.save_sheet(site, sheet, _sheet_texts(), _local(now), now=now)
+            site.call("keys.save_sheet", {**asked, "path": str(sheet.absolute())})
             answer({"kind": "sheet", "path": str(sheet)}, as_json, text("cli.keys.sheet_saved", path=sheet))
 
 
@@ -110,45 +103,37 @@ def restore(
     """Bring this site's keys back from a recovery sheet or a backup file."""
     if words_file is not None and file is not None:
         raise typer.BadParameter("give either --words-file or --file", param_hint="--words-file / --file")
-    with _open(profile) as site:
+    wishes = {"check": check, "replace": replace}
+    with _connect(profile) as site:
         if file is not None:
-            recovered = service.check_file(site, file, _passphrase(passphrase_file))
+            passphrase = _passphrase(passphrase_file)
+            done = site.call("keys.restore_file", {**wishes, "path": str(file.absolute()), "passphrase": passphrase})
         else:
-            recovered = service.check_words(site, _words(words_file))
-        if check:
-            answer({"verdict": "right", "restored": False}, as_json, text("cli.keys.right"))
-            return
-        done = service.restore(site, recovered, replace=replace)
-    lines = [text("cli.keys.was_there") if done.root_was_there else text("cli.keys.restored")]
-    if done.written:
-        lines.append(text("cli.keys.material_restored", count=len(done.written)))
-    if done.kept:
-        lines.append(text("cli.keys.material_kept", count=len(done.kept)))
-    body = {
-        "verdict": "right",
-        "restored": not done.root_was_there or bool(done.written),
-        "root_was_there": done.root_was_there,
-        "material_restored": list(done.written),
-        "material_kept": list(done.kept),
-    }
-    answer(body, as_json, *lines)
+            done = site.call("keys.restore_words", {**wishes, "words": SecretBytes(_words(words_file).encode())})
+    if check:
+        answer(done, as_json, text("cli.keys.right"))
+        return
+    lines = [text("cli.keys.was_there") if done["root_was_there"] else text("cli.keys.restored")]
+    if done["material_restored"]:
+        lines.append(text("cli.keys.material_restored", count=len(done["material_restored"])))
+    if done["material_kept"]:
+        lines.append(text("cli.keys.material_kept", count=len(done["material_kept"])))
+    answer(done, as_json, *lines)
 
 
-def _open(path: Path) -> AbstractContextManager[service.KeyProfile]:
-    from app.core.services.profile import open_profile  # noqa: PLC0415  (brings the database and numpy with it)
-
-    return open_profile(path)
+def _connect(path: Path) -> Site:
+    return connect(path)
 
 
-def _place(found: service.KeyStatus) -> str:
+def _place(keyring: StoreKind, description: str) -> str:
     places: dict[StoreKind, str] = {
         "secret-service": text("cli.keys.place_secret_service"),
         "kwallet": text("cli.keys.place_kwallet"),
         "windows": text("cli.keys.place_windows"),
         "macos": text("cli.keys.place_macos"),
-        "passphrase-file": text("cli.keys.place_file", path=found.description),
+        "passphrase-file": text("cli.keys.place_file", path=description),
     }
-    return places[found.keyring]
+    return places[keyring]
 
 
 def _passphrase(path: Path | None, *, new: bool = False) -> SecretBytes:
@@ -161,7 +146,7 @@ def _passphrase(path: Path | None, *, new: bool = False) -> SecretBytes:
 
 def _words(path: Path | None) -> str:
     if path is not None:
-        return service.read_words_file(path)
+        return read_words_file(path)
     typed = typer.prompt(text("cli.keys.ask_words", count=WORDS), err=True)
     while (so_far := count_words(typed)) < WORDS:
         typed += "\n" + typer.prompt(text("cli.keys.ask_more_words", so_far=so_far, count=WORDS), err=True)

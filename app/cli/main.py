@@ -12,7 +12,9 @@ from app.cli import boundary
 from app.cli.data import data
 from app.cli.demo import demo
 from app.cli.keys import keys
+from app.cli.policy import policy
 from app.cli.query import query
+from app.cli.request import request
 from app.cli.self_test import self_test
 
 commands = typer.Typer(
@@ -25,6 +27,8 @@ commands = typer.Typer(
 )
 commands.add_typer(data, name="data", help="Prepare, check and import datasets.", no_args_is_help=True)
 commands.add_typer(query, name="query", help="Ask questions.", no_args_is_help=True)
+commands.add_typer(request, name="request", help="Answer what other sites ask.", no_args_is_help=True)
+commands.add_typer(policy, name="policy", help="Say what this site answers.", no_args_is_help=True)
 commands.add_typer(keys, name="keys", help="Look after this site's keys.", no_args_is_help=True)
 commands.command("demo")(demo)
 commands.command("self-test")(self_test)

@@ -15,18 +15,7 @@ from typing import Annotated
 import typer
 
 from app.core import log, paths
-
-
-class Waiting(Exception):
-    """The command has sent what it had to send; the answer is not there yet (exit code 3).
-
-    ``key`` and ``params`` are those of a text that says so.
-    """
-
-    def __init__(self, key: str, **params: str | int | float) -> None:
-        super().__init__(key, params)
-        self.key = key
-        self.params = params
+from app.core.services.commands import Waiting as Waiting  # noqa: PLC0414 - this is where commands look for it
 
 
 def _use(profile: Path) -> Path:

@@ -1,14 +1,17 @@
-"""``consilium query``: what a question would be, before it is asked."""
+"""``consilium query``: what a question would be; ask it, follow it, read the answer."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.options import Json, Profile, answer
-from app.core.errors import UserError
+from app.core.clock import SystemClock
+from app.core.errors import PeerProblem, UserError
+from app.texts import explain as explain_error
 from app.texts import preferred_language, text
 
 if TYPE_CHECKING:
@@ -18,11 +21,6 @@ if TYPE_CHECKING:
     from app.core.query.planner import Openers
 
 query = typer.Typer(help="Ask questions.")
-
-
-@query.callback()
-def _queries() -> None:
-    """Keep ``explain`` a word of its own while it is the only command."""
 
 
 @query.command()
@@ -90,3 +88,155 @@ def _lines(found: Explanation) -> list[str]:
         text("cli.query.takes", seconds=f"{plan.seconds:.2f}"),
         text("cli.query.fits", sites=found.openers.sites, quorum=found.openers.quorum),
     ]
+
+
+QueryId = Annotated[str, typer.Argument(metavar="ID", help="The query, by the beginning of its id.")]
+Wait = Annotated[int, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait for the answer.")]
+
+
+@query.command()
+def run(
+    question: Annotated[str, typer.Argument(metavar="TEXT", help="The query, for example: smoker and age >= 50")],
+    *,
+    noise: Annotated[
+        str | None, typer.Option("--noise", metavar="EPSILON", help="Let every site add its own noise, e.g. 1/2.")
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Ask for the exact number (as without --noise).")] = False,
+    sites: Annotated[str | None, typer.Option(metavar="NAMES", help="Ask only these sites, by comma.")] = None,
+    min_sites: Annotated[
+        int, typer.Option(min=0, metavar="K", help="How many must answer at the least; 0: three, or all if fewer.")
+    ] = 0,
+    deadline: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Close then with those who answered: 30m, 8h, 3d or a date.")
+    ] = None,
+    purpose: Annotated[str, typer.Option(metavar="TEXT", help="What the answer is for; every site sees it.")] = "count",
+    wait: Wait = 30,
+    profile: Profile,
+    as_json: Json = False,
+) -> None:
+    """Ask every site a question and read the number that they open together, for this site alone."""
+    if noise is not None and exact:
+        raise typer.BadParameter("give either --noise or --exact", param_hint="--noise / --exact")
+    values = {
+        "text": question,
+        "epsilon": noise or "",
+        "sites": [name.strip() for name in sites.split(",")] if sites else [],
+        "minimum": min_sites,
+        "deadline": 0 if deadline is None else _moment(deadline),
+        "purpose": purpose,
+        "wait": wait,
+    }
+    _tell(_call(profile, "query.run", values), as_json)
+
+
+@query.command("wait")
+def wait_(id: QueryId, profile: Profile, wait: Wait = 3600, as_json: Json = False) -> None:
+    """Wait for the answer of a query that was sent."""
+    _tell(_call(profile, "query.wait", {"id": id, "wait": wait}), as_json)
+
+
+@query.command("list")
+def list_(profile: Profile, as_json: Json = False) -> None:
+    """List this site's own queries, newest first."""
+    found = _call(profile, "query.list", {})
+    lines = [_line(each) for each in found["queries"]] or [text("cli.query.none")]
+    answer(found, as_json, *lines)
+
+
+@query.command()
+def show(id: QueryId, profile: Profile, as_json: Json = False) -> None:
+    """Show one query: where every site is, and the answer."""
+    _tell(_call(profile, "query.show", {"id": id}), as_json)
+
+
+@query.command()
+def cancel(id: QueryId, profile: Profile, as_json: Json = False) -> None:
+    """End a query; nothing is opened."""
+    _tell(_call(profile, "query.cancel", {"id": id}), as_json)
+
+
+@query.command()
+def finish(id: QueryId, profile: Profile, as_json: Json = False) -> None:
+    """Close a query with the sites that have answered, if they are enough."""
+    _tell(_call(profile, "query.finish", {"id": id}), as_json)
+
+
+@query.command()
+def remind(id: QueryId, profile: Profile, as_json: Json = False) -> None:
+    """Remind the sites that are waited for."""
+    found = _call(profile, "query.remind", {"id": id})
+    names = ", ".join(found["reminded"])
+    answer(found, as_json, text("cli.query.reminded", sites=names) if names else text("cli.query.nobody_to_remind"))
+
+
+@query.command()
+def note(
+    id: QueryId,
+    words: Annotated[str, typer.Argument(metavar="TEXT", help="What to write.")],
+    profile: Profile,
+    site: Annotated[str | None, typer.Option(metavar="NAME", help="To this site only.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write to the sites that were asked."""
+    _tell(_call(profile, "query.note", {"id": id, "text": words, "site": site}), as_json)
+
+
+@query.command()
+def retry(
+    id: QueryId,
+    profile: Profile,
+    without: Annotated[str, typer.Option(metavar="NAMES", help="Sites to do without, by comma.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Have another quorum open the result; at most three attempts in all."""
+    names = [name.strip() for name in without.split(",") if name.strip()]
+    _tell(_call(profile, "query.retry", {"id": id, "without": names}), as_json)
+
+
+def _call(profile: Path, name: str, values: dict[str, Any]) -> dict[str, Any]:
+    from app.core.services.connect import connect  # noqa: PLC0415  (brings much with it where there is no owner)
+
+    with connect(profile) as site:
+        return site.call(name, values)
+
+
+def _tell(found: dict[str, Any], as_json: bool) -> None:
+    lines = [_line(found), *(_site_line(each) for each in found["sites"])]
+    lines += [text("cli.query.note", site=each["site"], text=each["text"]) for each in found["notes"] if each["text"]]
+    answer(found, as_json, *lines)
+    if found["state"] in ("failed", "expired"):
+        raise typer.Exit(1)
+
+
+def _line(found: dict[str, Any]) -> str:
+    id, asked = found["id"][:12], found["text"]
+    counted = found["answer"]
+    if counted is None:
+        state = text(f"cli.query.state.{found['state']}")
+        if found["code"]:
+            state += ": " + explain_error(PeerProblem(found["code"])).what
+        return text("cli.query.open", id=id, text=asked, state=state)
+    key = "cli.query.exact" if counted["exact"] else "cli.query.noised"
+    return text(
+        key, id=id, text=asked, count=counted["count"], width=counted["half_width"], sites=len(counted["contributors"])
+    )
+
+
+def _site_line(each: dict[str, Any]) -> str:
+    state = text("cli.query.site_state." + each["state"].replace(" ", "_"))
+    if each["code"] and each["state"] == "declined":
+        state += ": " + explain_error(PeerProblem(each["code"])).what
+    return text("cli.query.site", site=each["site"], state=state)
+
+
+_UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def _moment(said: str) -> int:
+    """Return a deadline in UTC ms: from now on, as in 30m, 8h, 3d, or a date and time in the local zone."""
+    try:
+        if said[-1:] in _UNITS:
+            return SystemClock().now() + int(said[:-1]) * _UNITS[said[-1]]
+        return int(datetime.fromisoformat(said).astimezone().timestamp() * 1000)
+    except ValueError as error:
+        raise typer.BadParameter(f"“{said}” is no time; write 30m, 8h, 3d or 2026-12-24T18:00") from error

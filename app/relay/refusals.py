@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from app.core.errors import ConsiliumError, SafeParam
 from app.core.federation.relay_protocol import OFFSET, PROBLEM, REASON, STATUS
-from app.texts import explain
 
 
 class Refusal(ConsiliumError):
@@ -26,7 +25,6 @@ def problem(error: ConsiliumError) -> Response:
         "type": f"urn:consilium:problem:{error.code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": explain(error, "en").what,
         "code": error.code,
         **error.params,
     }

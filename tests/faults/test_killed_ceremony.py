@@ -12,6 +12,7 @@ import pytest
 
 from app.core.federation import ceremony as ceremonies
 from app.core.federation import rounds
+from app.core.federation.ceremony_messages import COMMIT, REVEAL
 from app.core.federation.public_file import load_public_file
 from app.core.federation.rounds import ROUNDS
 from tests.crash import Killer, leftovers
@@ -31,7 +32,7 @@ def check_end(federation: Federation) -> None:
         assert all(entry.share is not None for entry in entries)
         said = [each for each in node.profile.inbox.of_session(node.ceremony.session)]
         assert Counter((each.sender, each.type) for each in said) == {
-            (sender, type_): len(ROUNDS) for sender in federation.positions for type_ in ceremonies.MESSAGE_TYPES
+            (sender, type_): len(ROUNDS) for sender in federation.positions for type_ in (COMMIT, REVEAL)
         }
         assert leftovers(federation.directory(position)) == []
         directories = list((federation.directory(position) / "keys").iterdir())

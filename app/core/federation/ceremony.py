@@ -5,19 +5,14 @@ site's part of a round is made in four steps, each kept before the next: draw an
 compute; store the signed reveal, encrypted, and queue the commitment in one transaction; when every site has
 committed, queue the reveal. A process killed anywhere in between finds what is stored and goes on, to the same bytes.
 
-Messages: ``ceremony.commit`` {round, transcript, commitment}; ``ceremony.reveal`` {round, salt, payload}. Payloads,
-canonical CBOR, name large arrays as blobs {"blob": SHA-256, "size"}:
-
-    randomness {"random": 32 bytes} · key rounds {"blob", "size"} · dealing {"blobs": [[SHA-256, size] a site]} ·
-    check {"shares": [[window, share], …]} · confirm {"signature": 64 bytes}
-
-A ceremony that fails stays failed, and forgets the salt of its key share: the next one has a new roster and new shares.
+The messages are in :mod:`app.core.federation.ceremony_messages`. A ceremony that fails stays failed, says so to the
+others, and forgets the salt of its key share: the next one has a new roster and new shares.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +25,17 @@ from app.core.crypto.parameters import RELEASE_PRIMES, ROTATION_PRIMES
 from app.core.errors import Bug, PeerProblem, ProtocolViolation
 from app.core.federation import ceremony_work as work
 from app.core.federation import check, rounds
+from app.core.federation.ceremony_messages import (
+    COMMIT,
+    KEY_ROUNDS,
+    REVEAL,
+    STOP,
+    dealt_blobs,
+    offered_blobs,
+    payload,
+)
 from app.core.federation.local_site import DealtShare, LocalSite
-from app.core.federation.mailroom import Draft, Mailroom, Post, Reader
+from app.core.federation.mailroom import Draft, Mailroom, Post
 from app.core.federation.opening import decryption_share
 from app.core.federation.public_file import (
     PublicFederation,
@@ -42,7 +46,6 @@ from app.core.federation.public_file import (
     sign_statement,
     statement,
 )
-from app.core.federation.roster import Roster
 from app.core.federation.rounds import Abort, Await, Commit, Complete, Heard, Open, Prepare, Reveal
 from app.core.federation.schema import Fields
 from app.core.files import private_directory, publish_directory
@@ -51,14 +54,10 @@ from app.core.secret import SecretBytes
 T = TypeVar("T")
 
 KIND = "ceremony"
-COMMIT, REVEAL = "ceremony.commit", "ceremony.reveal"
 RUNNING, READY, FAILED = "running", "ready", "failed"
 
-_BLOB_LIMIT = 1 << 27
-_PAYLOAD_LIMIT = 1 << 19
-_MALFORMED = "ceremony.malformed"
+BLOB_LIMIT = 1 << 27
 _NOBODY = 0
-_KEY_ROUNDS = (rounds.PUBLIC_KEY, rounds.RELINEARIZATION_1, rounds.RELINEARIZATION_2, rounds.ROTATION)
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Ceremony:
         self._parameters = site.roster.parameters
         self._payloads: dict[str, Callable[[Heard, SecretBytes, str], dict[str, Any]]] = {
             rounds.RANDOMNESS: self._randomness,
-            **dict.fromkeys(_KEY_ROUNDS, self._key_share),
+            **dict.fromkeys(KEY_ROUNDS, self._key_share),
             rounds.DEALING: self._dealing,
             rounds.CHECK: self._check,
             rounds.CONFIRM: self._confirm,
@@ -98,6 +97,7 @@ class Ceremony:
         """Make the session if it is not there. Its salt makes this ceremony's key share unlike any other's."""
         session = self._site.profile.sessions.get(self.session)
         if session is not None and session.state == FAILED:
+            self._forget_blobs()  # nobody fetches our own any more
             self._sweep()  # a failing ceremony may have been cut off before it did
         if session is None:
             with self._site.profile.database.atomic():
@@ -132,6 +132,8 @@ class Ceremony:
                 try:
                     self._prepare(heard, round_, transcript)
                 except _Unreachable as problem:
+                    if problem.position in heard.stopped:
+                        raise _Blamed(problem.position, rounds.STOPPED) from problem
                     name = self._site.site_name(problem.position)
                     return CeremonyStatus(RUNNING, round_, (name,), code=problem.code)
             case Open(round_):
@@ -161,8 +163,15 @@ class Ceremony:
         for sender, (round_, reveal) in self._mailroom.heard(self.session, REVEAL):
             if reveals.setdefault((round_, sender), reveal) != reveal:
                 twice.add((round_, sender))
-        sites = len(self._site.roster.sites)
-        return Heard(self.session, sites, self._site.position, commits, reveals, frozenset(twice))
+        return Heard(
+            session=self.session,
+            sites=len(self._site.roster.sites),
+            me=self._site.position,
+            commits=commits,
+            reveals=reveals,
+            twice=frozenset(twice),
+            stopped=frozenset(sender for sender, _ in self._mailroom.heard(self.session, STOP)),
+        )
 
     def _stored(self) -> dict[str, Any]:
         session = self._site.profile.sessions.get(self.session)
@@ -175,6 +184,7 @@ class Ceremony:
         name = "" if position == _NOBODY else self._site.site_name(position)
         with self._site.profile.database.atomic():
             self._mailroom.refuse(ProtocolViolation(code, site=name), position or None)
+            self._mailroom.post(STOP, self.session, {"code": code})
             self._move(FAILED, {"code": code, "site": name})
         self._sweep()
 
@@ -187,8 +197,9 @@ class Ceremony:
                 self._site.profile.sealed_secrets.remove(name)
 
     def _sweep(self) -> None:
-        """Remove what a ceremony that failed had received and built."""
-        self._forget_blobs()
+        """Remove what a ceremony that failed had received and built; the other sites still need what we offered."""
+        heard = self.heard()
+        self._forget_blobs(kept=offered_blobs(heard, heard.me))
         for directory in (self._site.key_directory, self._building):
             shutil.rmtree(directory, ignore_errors=True)
 
@@ -228,9 +239,9 @@ class Ceremony:
     def _read(self, heard: Heard, round_: str) -> dict[int, Fields]:
         """Return every site's payload of a finished round, ready to be taken apart."""
         read = {}
-        for position, payload in heard.payloads(round_).items():
+        for position in self._site.roster.positions:
             with _blaming(position):
-                read[position] = Fields(codec.decode(payload, _PAYLOAD_LIMIT), _MALFORMED)
+                read[position] = payload(heard.reveals[round_, position])
         return read
 
     # --- what each round says ---------------------------------------------------------------------------------
@@ -261,14 +272,14 @@ class Ceremony:
         return self._offer(self._sum(files, lambda: self._site.compute(work.generate_share, *arguments)))
 
     def _offer(self, data: bytes) -> dict[str, Any]:
-        return {"blob": self._site.profile.blobs.put(data, limit=_BLOB_LIMIT), "size": len(data)}
+        return {"blob": self._site.profile.blobs.put(data, limit=BLOB_LIMIT), "size": len(data)}
 
     def _files(self, heard: Heard, round_: str) -> dict[int, Path]:
         """Fetch every site's blob of a key round; return their paths by position, checked against their names."""
         paths = {}
         for position, fields in self._read(heard, round_).items():
             with _blaming(position):
-                name, size = fields.bytes("blob", 32), fields.number("size", 1, _BLOB_LIMIT)
+                name, size = fields.bytes("blob", 32), fields.number("size", 1, BLOB_LIMIT)
                 fields.done()
                 self._fetch(position, name)
                 paths[position] = self._site.profile.blobs.verified_path(name, limit=size)
@@ -276,7 +287,7 @@ class Ceremony:
 
     def _fetch(self, position: int, name: bytes) -> None:
         try:
-            self._mailroom.blob(self._post, name, _BLOB_LIMIT)
+            self._mailroom.blob(self._post, name, BLOB_LIMIT)
         except PeerProblem as problem:
             raise _Unreachable(position, problem.code) from problem
 
@@ -302,7 +313,7 @@ class Ceremony:
             sealed = other.key.seal_to(
                 "dealt share v1", plaintext, self._dealt_context(self._site.position, other.position)
             )
-            blobs.append([self._site.profile.blobs.put(sealed, limit=_BLOB_LIMIT), len(sealed)])
+            blobs.append([self._site.profile.blobs.put(sealed, limit=BLOB_LIMIT), len(sealed)])
         return {"blobs": blobs}
 
     @staticmethod
@@ -319,7 +330,7 @@ class Ceremony:
         values, pads = {}, {}
         for dealer, fields in self._read(heard, rounds.DEALING).items():
             with _blaming(dealer):
-                name, size = _dealt_blobs(fields, len(roster.sites))[me - 1]
+                name, size = dealt_blobs(fields, len(roster.sites))[me - 1]
                 self._fetch(dealer, name)
                 sealed = self._site.profile.blobs.get(name, limit=size)
                 opened = self._site.key.open("dealt share v1", sealed, self._dealt_context(dealer, me))
@@ -339,7 +350,7 @@ class Ceremony:
         building = self._building
         shutil.rmtree(building, ignore_errors=True)
         private_directory(building)
-        files = {round_: self._files(heard, round_) for round_ in _KEY_ROUNDS}
+        files = {round_: self._files(heard, round_) for round_ in KEY_ROUNDS}
         shares = {round_: list(paths.values()) for round_, paths in files.items()}
         arguments = (self._parameters.name, self._crs(heard), building, shares)
         self._sum(files, lambda: self._site.compute(work.build_keys, *arguments))
@@ -353,7 +364,18 @@ class Ceremony:
             if self._site.position in quorum:
                 opening, bits, _ = self._known(heard, window, quorum)
                 shares.append([window, decryption_share(self._site, opening, bits)])
-        return {"shares": shares}
+        return {"shares": shares, "pads": self._pad_tags(heard)}
+
+    def _pad_tags(self, heard: Heard) -> list[bytes]:
+        """Return a tag of each pair's pad key, in roster order (empty for ourselves).
+
+        Not every pair sits in one window of the check, and sites whose pad keys differ would open a random number.
+        """
+        dealt, transcript = self._site.dealt_share(), rounds.transcript_before(heard, rounds.CHECK)
+        return [
+            dealt.pads[position].derive("pad key check v1", transcript).reveal() if position in dealt.pads else b""
+            for position in self._site.roster.positions
+        ]
 
     def _windows(self) -> list[tuple[int, tuple[int, ...]]]:
         return list(enumerate(check.windows(len(self._site.roster.sites), self._site.roster.quorum)))
@@ -376,13 +398,18 @@ class Ceremony:
     def _verify_check(self, heard: Heard) -> None:
         """Open every window's known value from all shares; a wrong number means a wrong key or a wrong share."""
         received: dict[tuple[int, int], Any] = {}
+        tags: dict[tuple[int, int], bytes] = {}
         for position, fields in self._read(heard, rounds.CHECK).items():
             with _blaming(position):
                 for item in fields.items("shares", len(self._site.roster.sites)):
                     if not (isinstance(item, list) and [type(part) for part in item] == [int, bytes]):
                         fields.refuse("shares")
                     received[item[0], position] = release.share_from_bytes(self._parameters, item[1], RELEASE_PRIMES, 1)
+                for other, tag in zip(self._site.roster.positions, self._taken_tags(fields), strict=True):
+                    tags[position, other] = tag
                 fields.done()
+        if any(tags[one, other] != tags[other, one] for one, other in tags):
+            raise _Blamed(_NOBODY, "ceremony.check_failed")  # two sites deny each other: nothing says who is right
         for window, quorum in self._windows():
             for position in quorum:
                 if (window, position) not in received:
@@ -392,6 +419,13 @@ class Ceremony:
             number = release.DecryptionProtocol(opening, bits).finish(shares)[0]
             if check.opened_value(self._parameters, number) != value:
                 raise _Blamed(_NOBODY, "ceremony.check_failed")  # a wrong key or share: nothing says whose
+
+    def _taken_tags(self, fields: Fields) -> list[bytes]:
+        sites = len(self._site.roster.sites)
+        tags = fields.items("pads", sites)
+        if len(tags) != sites or any(type(tag) is not bytes or len(tag) not in (0, 32) for tag in tags):
+            fields.refuse("pads")
+        return tags
 
     def _complete(self, heard: Heard) -> None:
         roster, directory = self._site.roster, self._site.key_directory
@@ -410,12 +444,12 @@ class Ceremony:
         self._forget_blobs()  # every site has confirmed, so every site has fetched what it needed
         self._move(READY, {"salt": self._stored()["salt"]})
 
-    def _forget_blobs(self) -> None:
-        """Remove all blobs: what the sites offered, and what a computation that was cut off has left.
+    def _forget_blobs(self, kept: frozenset[bytes] = frozenset()) -> None:
+        """Remove all other blobs: what the sites offered, and what a computation that was cut off has left.
 
         A ceremony comes before every query of its roster, so no blob is anything else's.
         """
-        for name in list(self._site.profile.blobs.names()):
+        for name in set(self._site.profile.blobs.names()) - kept:
             self._site.profile.blobs.remove(name)
 
 
@@ -440,40 +474,6 @@ class _Unreachable(Exception):
         super().__init__(position, code)
         self.position = position
         self.code = code
-
-
-def _dealt_blobs(fields: Fields, sites: int) -> list[tuple[bytes, int]]:
-    """Take (name, size) of the sealed value for each site out of a dealing payload."""
-    items = fields.items("blobs", sites)
-    fields.done()
-    if len(items) != sites or not all(isinstance(item, list) and len(item) == 2 for item in items):
-        fields.refuse("blobs")
-    entries = [Fields({"blob": item[0], "size": item[1]}, _MALFORMED) for item in items]
-    return [(entry.bytes("blob", 32), entry.number("size", 1, 1 << 22)) for entry in entries]
-
-
-def _read_commit(body: Any, roster: Roster) -> tuple[str, Commit]:
-    fields = Fields(body, _MALFORMED)
-    commit = Commit(fields.bytes("transcript", 32), fields.bytes("commitment", 32))
-    return _round(fields), commit
-
-
-def _read_reveal(body: Any, roster: Roster) -> tuple[str, Reveal]:
-    fields = Fields(body, _MALFORMED)
-    reveal = Reveal(fields.bytes("salt", 32), fields.bytes("payload", 1, _PAYLOAD_LIMIT))
-    return _round(fields), reveal
-
-
-def _round(fields: Fields) -> str:
-    """Take the last field, the round."""
-    round_ = fields.text("round", 32)
-    if round_ not in rounds.ROUNDS:
-        fields.refuse("round")
-    fields.done()
-    return round_
-
-
-MESSAGE_TYPES: Mapping[str, Reader] = {COMMIT: _read_commit, REVEAL: _read_reveal}
 
 
 @contextmanager

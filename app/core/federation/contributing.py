@@ -7,6 +7,7 @@ import math
 from app.core.crypto.parameters import get
 from app.core.disclosure.noise import Noise
 from app.core.errors import UserError
+from app.core.federation import decisions
 from app.core.federation.local_site import LocalSite
 from app.core.federation.query_messages import Request
 from app.core.federation.query_session import Made
@@ -31,28 +32,34 @@ def dataset_shape(header: Header) -> DatasetShape:
     )
 
 
+def openers_of(site: LocalSite) -> Openers:
+    """Return who opens results in this site's federation."""
+    return Openers(sites=len(site.roster.sites), quorum=site.roster.quorum)
+
+
 class DatasetContributor:
-    """Computes contributions from the active dataset of one site."""
+    """Computes contributions from the active dataset of one site, as far as its policy allows."""
 
     def __init__(self, site: LocalSite) -> None:
         self._site = site
 
-    def contribute(self, session: bytes, asker: int, request: Request) -> Made:
-        """Return this site's contribution.
+    def contribute(self, session: bytes, asker: int, request: Request) -> Made | None:
+        """Return this site's contribution, or None while a person has to decide.
 
-        Raises UserError: ``data.no_dataset``, ``query.variable_differs`` (the asker means another variable), or why the
-        query cannot be planned on this dataset.
+        Raises UserError: ``policy.*`` or ``query.declined`` (a person said no); ``data.no_dataset``;
+        ``query.variable_differs`` (the asker means another variable); or why the query cannot be planned on this dataset.
         """
         site = self._site
         active = site.profile.datasets.active()
         if active is None:
             raise UserError("data.no_dataset")
         for code, meaning in request.meanings.items():
-            if site.catalogue.variable(code).meaning != meaning:
+            variable = site.catalogue.find(code)
+            if variable is None or variable.meaning != meaning:
                 raise UserError("query.variable_differs", variable=code)
-        shape = dataset_shape(Header.decode(active.header))
-        openers = Openers(sites=len(site.roster.sites), quorum=site.roster.quorum)
-        plan = make_plan(request.query, site.catalogue, shape, openers)
+        if not decisions.allows(site, session, asker, request):
+            return None
+        plan = make_plan(request.query, site.catalogue, dataset_shape(Header.decode(active.header)), openers_of(site))
         contribution = evaluate(
             plan,
             site.profile.dataset_path(active.id),

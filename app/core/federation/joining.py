@@ -6,9 +6,9 @@ point. What goes to the relay directly (registering an invitation, giving places
 
 Creator, one session an invitation: ``registering`` → ``invited`` → ``joined`` (or ``withdrawn``), then both sides
 confirm the six words. One session a proposed roster: ``proposed`` → ``signed`` (by all) → ``installed``, or
-``withdrawn``. Invited site: ``asking`` → ``joined`` → ``answered`` → ``seen`` (the catalogue is here); a proposed roster
-is ``signed`` → ``installed``, ``refused`` or ``superseded``. The places of the creator's roster positions are given
-when all have signed and before anyone hears of it: until then messages go by the places of joining.
+``withdrawn``. Invited site: ``asking`` → ``joined`` → ``answered`` → ``seen`` (the catalogue is here); a proposed
+roster is ``signed`` → ``installed``, ``refused`` or ``superseded``. The relay gives the sites the places of their
+roster positions when all have signed, before anyone hears of it: until then messages go by the places of joining.
 """
 
 from __future__ import annotations
@@ -174,7 +174,10 @@ class Desk:
     def opened(self, envelope: Envelope, place: int, kind: type[M]) -> M:
         """Return the body of a message, read; raises ProtocolViolation ``envelope.*``, ``joining.malformed``."""
         plain = envelopes.open_body(envelope.body, place, self.key, envelope.context, BODY_LIMIT)
-        message = READERS[envelope.type](codec.decode(plain, BODY_LIMIT))
+        try:
+            message = READERS[envelope.type](codec.decode(plain, BODY_LIMIT))
+        except EnvironmentProblem as error:  # parameters that this program must not use
+            raise ProtocolViolation("joining.malformed", field="parameters") from error
         if not isinstance(message, kind):
             raise ProtocolViolation("joining.malformed", field="type")
         return message

@@ -134,10 +134,12 @@ class CreatorDesk(Desk):
         data = {"site": invitation.site, "invitation": invitation.id, "expires": invitation.expires}
         with self.store.database.atomic():
             self.keep_secret(invitation_secret(id_), invitation.secret)
-            self.add(
-                id_, INVITED_SITE, REGISTERING, {**data, "place": 0, "introduction": None, "ours": 0, "theirs": 0}
-            )
+            self.add(id_, INVITED_SITE, REGISTERING, {**data, "place": 0, "introduction": None, "ours": 0, "theirs": 0})
         return self.session(id_, INVITED_SITE)
+
+    def secret_of(self, session: Session) -> SecretBytes | None:
+        """Return the secret of an invitation, or None once it was used or withdrawn."""
+        return self.secret(invitation_secret(session.id))
 
     def registered(self, session: Session) -> None:
         """Note that the relay knows the invitation."""

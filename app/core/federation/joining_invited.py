@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from app.core.catalogue.model import Catalogue
 from app.core.crypto.identity import MemberPublicKey
 from app.core.crypto.vault import StorageCipher
-from app.core.errors import Bug, PeerProblem, ProtocolViolation
+from app.core.errors import Bug, PeerProblem, ProtocolViolation, UserError
 from app.core.federation import joining_messages as messages
 from app.core.federation.envelope import Envelope
 from app.core.federation.invitation import Invitation
@@ -113,13 +113,17 @@ class InvitedDesk(Desk):
             raise Bug("joining.not_begun")
         return found
 
+    def begun(self, invitation: Invitation) -> Joining | None:
+        """Return how far we have come with an invitation, or None if it is new."""
+        found = self.store.sessions.get(session_of(self.federation_id, invitation.id))
+        return None if found is None else Joining.of(found)
+
     def ask(self, invitation: Invitation) -> Joining:
-        """Keep an invitation, before the relay hears of it; again, nothing changes."""
+        """Keep a new invitation, before the relay hears of it."""
         id_ = session_of(self.federation_id, invitation.id)
-        if self.store.sessions.get(id_) is None:
-            with self.store.database.atomic():
-                self.keep_secret(invitation_secret(id_), invitation.secret)
-                self.add(id_, JOINING, ASKING, self._begin(invitation))
+        with self.store.database.atomic():
+            self.keep_secret(invitation_secret(id_), invitation.secret)
+            self.add(id_, JOINING, ASKING, self._begin(invitation))
         return Joining.of(self.session(id_, JOINING))
 
     def _begin(self, invitation: Invitation) -> dict[str, Any]:
@@ -284,25 +288,18 @@ class InvitedDesk(Desk):
         roster, facts, current = proposal.roster, here.facts, self.profile.roster
         if not (here.ours and here.session.state == SEEN and facts is not None):
             return "unready"
-        name, previous = (facts.name, facts.parameters), b"" if current is None else current.hash
-        if (roster.name, roster.parameters.name) != name or roster.federation_id != self.federation_id:
-            return "federation"
-        if roster.previous != previous:
-            return "federation"
-        if (roster.sites[0].key, roster.sites[0].name) != (here.host, here.creator):
-            return "creator"
-        ours = [site for site in roster.sites if site.key == self.key.public]
-        if not ours or not same_name(ours[0].name, self.profile.site_name):
-            return "us"
-        if ours[0].contact != self.profile.site_contact:
-            return "us"
-        if roster.catalogue_hash != facts.catalogue:
-            return "catalogue"
-        if roster.quorum != (facts.quorum or default_quorum(len(roster.sites))):
-            return "quorum"
-        if proposal.programs[ours[0].position - 1] != THIS_PROGRAM:
-            return "program"
-        return ""
+        ours = next((site for site in roster.sites if site.key == self.key.public), None)
+        known = self.profile.site_name, self.profile.site_contact
+        objections = {
+            "federation": (roster.federation_id, roster.name, roster.parameters.name, roster.previous)
+            != (self.federation_id, facts.name, facts.parameters, b"" if current is None else current.hash),
+            "creator": (roster.sites[0].key, roster.sites[0].name) != (here.host, here.creator),
+            "us": ours is None or not same_name(ours.name, known[0]) or ours.contact != known[1],
+            "catalogue": roster.catalogue_hash != facts.catalogue,
+            "quorum": roster.quorum != (facts.quorum or default_quorum(len(roster.sites))),
+            "program": ours is not None and proposal.programs[ours.position - 1] != THIS_PROGRAM,
+        }
+        return next((name for name, holds in objections.items() if holds), "")
 
     def _installed(self, here: Joining, envelope: Envelope, data: bytes) -> None:
         session = self.session(envelope.session, PROPOSED_ROSTER)
@@ -319,4 +316,8 @@ class InvitedDesk(Desk):
     def _install(self, roster: Roster, signed: SignedBy, catalogue: Catalogue) -> None:
         if len(signed.signatures) != len(roster.sites):
             raise ProtocolViolation("joining.malformed", field="signatures")
-        self.profile.install_roster(roster, dict(zip(roster.positions, signed.signatures, strict=True)), catalogue)
+        signatures = dict(zip(roster.positions, signed.signatures, strict=True))
+        try:
+            self.profile.install_roster(roster, signatures, catalogue)
+        except UserError as error:
+            raise ProtocolViolation("joining.roster_not_ours") from error

@@ -5,8 +5,8 @@ sealed canonical CBOR. Session *j* belongs to one invitation, session *r* is the
 
     joining.introduction (j)  invited → creator  {"name", "contact", "key", "program", "nonce": 32 bytes, "time",
                                                   "invitation": 32 bytes, "mac": 32 bytes}
-    joining.facts (j)         creator → invited  {"name", "parameters", "quorum" (0: the rule), "catalogue": SHA-256,
-                                                  "blob": SHA-256, "size", "blob_key": 32 bytes, "program", "sites": […]}
+    joining.facts (j)         creator → invited  {"name", "parameters", "quorum" (0: the rule), "program", "sites": […],
+                                                  "catalogue": hash, "blob": SHA-256, "size", "blob_key": 32 bytes}
     joining.confirmed (j)     both ways          {"binding": 32 bytes}
     joining.proposal (r)      creator → all      {"roster", "programs": [a site]}
     joining.signature (r)     site → creator     {"signature": 64 bytes}
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app import __version__
@@ -115,8 +115,9 @@ class Introduction:
     def sealed_with(self, secret: SecretBytes, federation_id: bytes, creator: bytes) -> Introduction:
         """Return this introduction with the HMAC of an invitation; ``creator`` is the fingerprint it names."""
         key = secret.derive("joining authentication v1").reveal()
-        message = codec.encode([federation_id, creator, {**self.to_plain(), "mac": b""}])
-        return Introduction(**{**self.__dict__, "mac": hmac.digest(key, message, "sha256")})
+        unsealed: dict[str, Any] = {**self.to_plain(), "mac": b""}
+        message = codec.encode([federation_id, creator, unsealed])
+        return replace(self, mac=hmac.digest(key, message, "sha256"))
 
     def check(self, secret: SecretBytes, federation_id: bytes, creator: bytes) -> None:
         """Raise ProtocolViolation ``joining.not_invited`` unless the sender has the invitation's ``secret``."""

@@ -23,8 +23,16 @@ from app.core.store.sessions import Session
 KIND = "query"
 OPEN, DONE, FAILED = "open", "done", "failed"
 
-_ASKERS = (messages.REQUEST, messages.CLOSE, messages.RETRY, messages.FAIL, messages.RELEASED)
-_CONTRIBUTORS = (messages.COMMIT, messages.DECLINE, messages.CONTRIBUTION)
+_ASKERS = (
+    messages.REQUEST,
+    messages.CLOSE,
+    messages.RETRY,
+    messages.FINISH,
+    messages.FAIL,
+    messages.RELEASED,
+)
+_CONTRIBUTORS = (messages.COMMIT, messages.DECLINE, messages.STATE, messages.CONTRIBUTION)
+_ANY_NUMBER = (messages.STATE, messages.NOTE)
 _BY_ATTEMPT = (messages.COMMIT, messages.RETRY, messages.CONTRIBUTION, messages.SHARE)
 _DATA_LIMIT = 1 << 12
 
@@ -93,6 +101,8 @@ class QueryHearing:
 
     def _said_before(self, message: InMessage) -> bool:
         """Whether its sender has said something else before, where it has one word."""
+        if message.type in _ANY_NUMBER:
+            return False
         said = self._mailroom.read(message)
         for other in self._site.profile.inbox.of_session(message.session, message.type):
             if other.sender != message.sender:
@@ -121,13 +131,14 @@ class QueryHearing:
         def said(type_: str) -> list[tuple[int, Any]]:
             return list(self._mailroom.heard(id, type_))
 
+        request = self._request(session)
         by_asker = {type_: [body for sender, body in said(type_) if sender == asker] for type_ in _ASKERS}
         closes, fails = by_asker[messages.CLOSE], by_asker[messages.FAIL]
         return QueryHeard(
             me=self._site.position,
             asker=asker,
-            request=self._request(session),
-            declined=_first(said(messages.DECLINE)),
+            request=request,
+            declined=_first(pair for pair in said(messages.DECLINE) if pair[0] in request.contributors),
             refused=_first(said(messages.REFUSE)),
             committed=_by_attempt(said(messages.COMMIT)),
             close=closes[0] if closes else None,
@@ -136,6 +147,9 @@ class QueryHearing:
             shares=_by_attempt(said(messages.SHARE)),
             failed=fails[0] if fails else "",
             released=bool(by_asker[messages.RELEASED]),
+            states=dict(said(messages.STATE)),
+            finish=bool(by_asker[messages.FINISH]),
+            now=self._site.clock.now(),
         )
 
 

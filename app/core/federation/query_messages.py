@@ -5,7 +5,10 @@ the same one. Another quorum is another attempt: re-randomised contributions, ne
 pads, fresh flooding; the set of contributing sites stays what the first close said. The readers of a contribution
 are the quorum and the asker.
 
-    query.request       {query, noise, contributors, quorum, minimum, key, meanings, purpose}   asker → all
+    query.request       {query, noise, contributors, quorum, minimum, key, meanings, purpose, deadline}  asker → all
+    query.state         {state}       "waiting" for a person, "computing"                        contributor → asker
+    query.note          {text}        a question, a reason; empty: a reminder                    asker ↔ site
+    query.finish        {}            close with those who have answered                         asker → itself
     query.commit        {attempt, request, hash, noise_bits}                                     contributor → all
     query.decline       {code}                                                                   contributor → all
     query.refuse        {code}        takes no further part, in the quorum neither               any site    → all
@@ -36,6 +39,9 @@ REQUEST = "query.request"
 COMMIT = "query.commit"
 DECLINE = "query.decline"
 REFUSE = "query.refuse"
+STATE = "query.state"
+NOTE = "query.note"
+FINISH = "query.finish"
 CLOSE = "query.close"
 RETRY = "query.retry"
 CONTRIBUTION = "query.contribution"
@@ -43,6 +49,9 @@ SHARE = "query.share"
 RELEASED = "query.released"
 FAIL = "query.fail"
 MOST_ATTEMPTS = 3
+MOST_NOTE = 2000
+WAITING, COMPUTING = "waiting", "computing"
+SITE_STATES = (WAITING, COMPUTING)
 _MALFORMED = "query.malformed_message"
 _LARGEST_EPSILON = 1 << 20
 _SEALED_LIMIT = 1 << 16
@@ -63,6 +72,8 @@ class Request:
     key: SealingPublicKey = field(repr=False)
     meanings: Mapping[str, bytes] = field(repr=False)
     purpose: str
+    deadline: int = 0
+    """UTC milliseconds at which the set of contributing sites closes; 0 for none."""
 
     @property
     def results(self) -> int:
@@ -86,6 +97,7 @@ class Request:
             "key": self.key.value,
             "meanings": dict(self.meanings),
             "purpose": self.purpose,
+            "deadline": self.deadline,
         }
 
     @classmethod
@@ -121,6 +133,7 @@ class Request:
             key=SealingPublicKey(fields.bytes("key", SEAL_BYTES)),
             meanings=meanings,
             purpose=fields.text("purpose", 500),
+            deadline=fields.number("deadline", 0, 1 << 52),
         )
         fields.done()
         return request
@@ -207,6 +220,31 @@ def read_share(body: object) -> tuple[int, bytes]:
     return attempt, sealed
 
 
+def read_state(body: object) -> str:
+    """Read ``query.state``."""
+    fields = Fields(body, _MALFORMED)
+    state = fields.text("state", 16)
+    fields.done()
+    if state not in SITE_STATES:
+        fields.refuse("state")
+    return state
+
+
+def read_note(body: object) -> str:
+    """Read ``query.note``: text, empty for a reminder."""
+    fields = Fields(body, _MALFORMED)
+    text = fields.any("text")
+    fields.done()
+    if not isinstance(text, str) or len(text) > MOST_NOTE or not text.replace("\n", " ").isprintable():
+        fields.refuse("text")
+    return text
+
+
+def read_finish(body: object) -> None:
+    """Read ``query.finish``, which says nothing more."""
+    Fields(body, _MALFORMED).done()
+
+
 def read_released(body: object) -> None:
     """Read ``query.released``, which says nothing more."""
     Fields(body, _MALFORMED).done()
@@ -217,6 +255,9 @@ MESSAGE_TYPES: Mapping[str, Reader] = {
     COMMIT: lambda body, roster: read_commit(body),
     DECLINE: lambda body, roster: read_code(body),
     REFUSE: lambda body, roster: read_code(body),
+    STATE: lambda body, roster: read_state(body),
+    NOTE: lambda body, roster: read_note(body),
+    FINISH: lambda body, roster: read_finish(body),
     CLOSE: lambda body, roster: read_close(body, len(roster.sites)),
     RETRY: lambda body, roster: read_retry(body, len(roster.sites), roster.quorum),
     CONTRIBUTION: lambda body, roster: read_contribution(body),

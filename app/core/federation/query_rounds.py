@@ -30,6 +30,16 @@ class QueryHeard:
     shares: Mapping[tuple[int, int], bytes] = field(default_factory=dict)
     failed: str = ""
     released: bool = False
+    states: Mapping[int, str] = field(default_factory=dict)
+    """What contributors last said of themselves: "waiting" for a person, "computing"."""
+    finish: bool = False
+    """The asker wants to close with those who have answered."""
+    now: int = 0
+
+    @property
+    def late(self) -> bool:
+        """Whether the deadline has passed."""
+        return 0 < self.request.deadline <= self.now
 
     @property
     def attempt(self) -> int:
@@ -61,7 +71,7 @@ class Contribute:
 
 @dataclass(frozen=True)
 class CloseSet:
-    """Everyone asked has committed or declined: close the set (asker)."""
+    """Everyone asked has committed or declined, or time is up: close the set with these (asker)."""
 
     contributors: tuple[int, ...]
 
@@ -184,10 +194,14 @@ def _waiting(heard: QueryHeard, what: str, missing: tuple[int, ...]) -> AwaitSit
 
 
 def _before_close(heard: QueryHeard, uncommitted: tuple[int, ...]) -> QueryStep:
-    if uncommitted:
-        return AwaitSites("commit", uncommitted)
+    """Wait for everyone, or close with those who have committed when the asker or the deadline says so."""
+    committed = tuple(p for p in heard.contributors if p not in uncommitted)
     if heard.me != heard.asker:
-        return AwaitSites("close", (heard.asker,))
+        return AwaitSites("commit", uncommitted) if uncommitted else AwaitSites("close", (heard.asker,))
     if len(heard.contributors) < heard.request.minimum:
         return GiveUp("query.too_few_sites")
-    return CloseSet(heard.contributors)
+    if uncommitted and not heard.late and not (heard.finish and len(committed) >= heard.request.minimum):
+        return AwaitSites("commit", uncommitted)
+    if len(committed) < heard.request.minimum:
+        return GiveUp("query.expired")
+    return CloseSet(committed)

@@ -58,6 +58,9 @@ __all__ = ["DONE", "FAILED", "OPEN", "Contributor", "Made", "QueryDesk", "QueryS
 
 _SHARE_PURPOSE = "decryption share v1"
 _PASSING = ("worker.killed", "disk.full")
+CANCELLED = "query.cancelled"
+PERSON = "person"
+"""What a query waits for while a person of this site has to decide."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,9 @@ class Made:
 class Contributor(Protocol):
     """Decides whether this site answers a request, and computes its contribution."""
 
-    def contribute(self, session: bytes, asker: int, request: Request) -> Made:
-        """Return the contribution; raises UserError or EnvironmentProblem to decline with that code.
+    def contribute(self, session: bytes, asker: int, request: Request) -> Made | None:
+        """Return the contribution, or None while a person has to decide; raises UserError or EnvironmentProblem to
+        decline with that code.
 
         What passes (a killed worker, a full disk) declines nothing: it is tried again.
         """
@@ -127,12 +131,13 @@ class QueryDesk:
         quorum: tuple[int, ...],
         minimum: int,
         purpose: str,
+        deadline: int = 0,
     ) -> bytes:
         """Send a request and return its session id; the one-time key is stored before anything is sent."""
         session = self._site.random(32)
         key = SealingKey.generate(self._site.random)
         meanings = {code: self._site.catalogue.variable(code).meaning for code in codes(query.cohort)}
-        request = Request(query, epsilon, contributors, quorum, minimum, key.public, meanings, purpose)
+        request = Request(query, epsilon, contributors, quorum, minimum, key.public, meanings, purpose, deadline)
         Request.from_body(request.to_body(), len(self._site.roster.sites), self._site.roster.quorum)
         now, data = self._site.clock.now(), session_data(self._site.position)
         with self._site.profile.database.atomic():
@@ -157,6 +162,54 @@ class QueryDesk:
         with self._site.profile.database.atomic():
             self._mailroom.post(messages.RETRY, session, body)
 
+    def finish(self, session: bytes) -> None:
+        """Close the set with those who have answered, as soon as there are enough (asker).
+
+        Raises UserError ``query.not_yours``, ``query.over``.
+        """
+        self._asking(session)
+        self._say(messages.FINISH, session, {}, (self._site.position,))
+
+    def cancel(self, session: bytes) -> None:
+        """End the query (asker); raises as :meth:`finish`."""
+        self._asking(session)
+        self._say(messages.FAIL, session, {"code": CANCELLED})
+        self._advance(session)
+
+    def remind(self, session: bytes) -> tuple[str, ...]:
+        """Remind the sites that are waited for, and return their names (asker); raises as :meth:`finish`."""
+        heard = self._asking(session)
+        waiting = next_step(heard)
+        missing = waiting.missing if isinstance(waiting, AwaitSites) else ()
+        others = tuple(p for p in missing if p != self._site.position)
+        if others:
+            self._say(messages.NOTE, session, {"text": ""}, others)
+        return tuple(map(self._site.site_name, others))
+
+    def note(self, session: bytes, text: str, position: int | None = None) -> None:
+        """Ask back: send ``text`` to the asker, or as the asker to the site at ``position`` (all, if None)."""
+        heard = self.heard(session)
+        mine = heard.asker == self._site.position
+        recipients = (() if position is None else (position,)) if mine else (heard.asker,)
+        messages.read_note({"text": text})
+        self._say(messages.NOTE, session, {"text": text}, recipients)
+
+    def notes(self, session: bytes) -> tuple[tuple[str, str], ...]:
+        """Return (site, text) of every note of a query that this site sent or got; an empty text is a reminder."""
+        self.heard(session)
+        said = self._mailroom.heard(session, messages.NOTE)
+        return tuple((self._site.site_name(sender), text) for sender, text in said)
+
+    def _asking(self, session: bytes) -> QueryHeard:
+        """Return what was heard of an open query of our own."""
+        heard = self.heard(session)
+        stored = self._site.profile.sessions.get(session)
+        if heard.asker != self._site.position:
+            raise UserError("query.not_yours")
+        if stored is None or stored.state != OPEN:
+            raise UserError("query.over")
+        return heard
+
     def result(self, session: bytes) -> Released | None:
         """Return what was released to this asker, or None while it is not."""
         stored = self._site.profile.releases.get(session)
@@ -169,7 +222,9 @@ class QueryDesk:
             numbers=tuple(codec.decode(stored.data, 1 << 16)),
             epsilon=heard.request.epsilon,
             contributors=tuple(self._site.site_name(p) for p in heard.contributors),
-            declined={self._site.site_name(p): code for p, code in heard.declined.items()},
+            declined={
+                self._site.site_name(p): code for p, code in heard.declined.items() if p not in heard.contributors
+            },
         )
 
     # --- life -------------------------------------------------------------------------------------------------
@@ -217,7 +272,8 @@ class QueryDesk:
         """Do the next thing; return where the query stands, or None to go on."""
         match next_step(heard):
             case Contribute(attempt):
-                self._contribute(session, heard, attempt)
+                if not self._contribute(session, heard, attempt):
+                    return QueryStatus(OPEN, PERSON, (self._site.site_name(self._site.position),))
             case CloseSet(contributors):
                 hashes = [heard.committed[1, p].hash for p in contributors]
                 self._say(messages.CLOSE, session, {"contributors": list(contributors), "hashes": hashes})
@@ -285,14 +341,19 @@ class QueryDesk:
 
     # --- contributing -----------------------------------------------------------------------------------------
 
-    def _contribute(self, session: bytes, heard: QueryHeard, attempt: int) -> None:
+    def _contribute(self, session: bytes, heard: QueryHeard, attempt: int) -> bool:
+        """Commit to our contribution or decline; return False while a person has to decide."""
         try:
             made = self._made(session, heard, attempt)
         except ConsiliumError as error:
             if isinstance(error, Bug) or error.code in _PASSING or attempt > 1:
                 raise
             self._say(messages.DECLINE, session, {"code": error.code})
-            return
+            return True
+        if made is None:
+            if heard.states.get(self._site.position) != messages.WAITING:
+                self._say(messages.STATE, session, {"state": messages.WAITING}, (heard.asker,))
+            return False
         contribution = self._parsed(made.contribution, heard)
         body = {
             "attempt": attempt,
@@ -304,8 +365,9 @@ class QueryDesk:
         with self._site.profile.database.atomic():
             self._site.keep_secret(self._contribution_name(session, attempt), kept)
             self._mailroom.post(messages.COMMIT, session, body)
+        return True
 
-    def _made(self, session: bytes, heard: QueryHeard, attempt: int) -> Made:
+    def _made(self, session: bytes, heard: QueryHeard, attempt: int) -> Made | None:
         if attempt == 1:
             return self._contributor.contribute(session, heard.asker, heard.request)
         first = self._kept(session, 1)
@@ -352,6 +414,7 @@ class QueryDesk:
             self._parameters, len(self._site.roster.sites), len(contributions), noise_bits
         )
         bits = release.flooding_bits(self._parameters, bound, heard.request.results)
+        release.check_fits(self._parameters, RELEASE_PRIMES, bits, len(heard.quorum))
         return Opening(session, attempt, heard.quorum, total), bits
 
     def _answer(self, session: bytes, heard: QueryHeard, attempt: int) -> None:

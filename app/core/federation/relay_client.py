@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
@@ -71,7 +70,7 @@ class RelayInfo:
 class RelayLine:
     """Requests to one relay, tried again where that helps, with errors that name their cause.
 
-    May be used by several threads. ``sleep`` waits between tries.
+    May be used by several threads. ``sleep`` waits between tries; by default until the line is closed.
     """
 
     def __init__(
@@ -79,22 +78,36 @@ class RelayLine:
         address: RelayAddress,
         *,
         proxy: ProxySetting = ProxySetting(),  # noqa: B008 - immutable
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.address = address
         self._proxy = proxy
-        self._sleep = sleep
+        self._closed = threading.Event()
+        self._sleep = sleep or self._closed.wait
         self._routes: tuple[Route, ...] = ()
         self._session = requests.Session()
         self._session.trust_env = False  # or a .netrc would replace our token, and a variable our trust
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers["User-Agent"] = f"consilium/{__version__}"
-        self._session.mount("https://", RelayAdapter(address.context()))
+        self._adapter = RelayAdapter(address.context())
+        self._session.mount("https://", self._adapter)
         self._session.mount("http://", _NoPlainHttp())
 
     def close(self) -> None:
-        """Close the connections."""
+        """Hang up. Requests under way in other threads end with EnvironmentProblem ``relay.hung_up``."""
+        self._closed.set()
+        self._adapter.hang_up()
         self._session.close()
+
+    def pause(self, failures: int) -> None:
+        """Wait before the next try, longer every time."""
+        self._sleep(0.1 * 4.0 ** (failures - 1))
+
+    def problem(self, error: requests.RequestException) -> ConsiliumError:
+        """Return what a failed request means."""
+        if self._closed.is_set():
+            return EnvironmentProblem("relay.hung_up")
+        return from_exception(error, self.address, self.route)
 
     @property
     def route(self) -> Route:
@@ -149,13 +162,14 @@ class RelayLine:
         self, send: Callable[[], Answer | requests.Response], tries: int
     ) -> Answer | requests.Response:
         for left in reversed(range(tries)):
+            if self._closed.is_set():
+                raise EnvironmentProblem("relay.hung_up")
             try:
                 answer = send()
             except requests.RequestException as error:
-                problem = from_exception(error, self.address, self.route)
-                if not left or (is_lasting(error) and not self._next_route()):
-                    raise problem from error
-                self._sleep(_pause(tries - left))
+                if not left or (is_lasting(error) and not self._next_route()) or self._closed.is_set():
+                    raise self.problem(error) from error
+                self.pause(tries - left)
                 continue
             if isinstance(answer, Answer) or (answer.ok and MARK in answer.headers):
                 return answer
@@ -228,20 +242,19 @@ class RelayPost:
         *,
         proxy: ProxySetting = ProxySetting(),  # noqa: B008 - immutable
         clock: Clock | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.line = RelayLine(address, proxy=proxy, sleep=sleep)
         self.clock_difference = 0
         self._federation = federation
         self._key = key
         self._clock = clock or SystemClock()
-        self._sleep = sleep
         self._login = threading.Lock()
         self._session: Session | None = None
         self._acknowledged = 0
 
     def close(self) -> None:
-        """Close the connections. What is under way in other threads ends with an error."""
+        """Hang up. What is under way in other threads ends with EnvironmentProblem ``relay.hung_up``."""
         self.line.close()
 
     def __enter__(self) -> Self:
@@ -339,7 +352,7 @@ class RelayPost:
                     failures += 1
                     if failures >= _TRIES:
                         raise
-                    self._sleep(_pause(failures))
+                    self.line.pause(failures)
                     offset = self._offered(name)
                 if offset is not None and offset > before:
                     failures = 0
@@ -368,7 +381,7 @@ class RelayPost:
         while done < size:
             try:
                 with self._open_blob(name, done, limit) as response:
-                    size = done + int(response.headers.get("Content-Length", "0"))
+                    size = done + _length(response)
                     if size > limit:
                         raise ProtocolViolation("blob.too_large", size=size, limit=limit)
                     for piece in _pieces(response, size - done):
@@ -377,8 +390,8 @@ class RelayPost:
             except requests.RequestException as error:
                 failures += 1
                 if failures >= _TRIES:
-                    raise from_exception(error, self.line.address, self.line.route) from error
-                self._sleep(_pause(failures))
+                    raise self.line.problem(error) from error
+                self.line.pause(failures)
 
     def _open_blob(self, name: bytes, start: int, limit: int) -> requests.Response:
         headers = {"Range": f"bytes={start}-"} if start else {}
@@ -459,10 +472,6 @@ def _invitation(secret: SecretBytes) -> str:
     return protocol.secret_hash(protocol.admission_of(secret).reveal()).hex()
 
 
-def _pause(failures: int) -> float:
-    return 0.1 * 4.0 ** (failures - 1)
-
-
 def _asked_to_wait(response: requests.Response) -> float | None:
     """Return the seconds after which a busy relay wants to be asked again, if that is soon."""
     after = response.headers.get("Retry-After", "")
@@ -480,6 +489,13 @@ def _content(response: requests.Response, limit: int) -> bytes:
             if len(found) > limit:
                 raise ProtocolViolation("codec.too_large", size=len(found), limit=limit)
     return bytes(found)
+
+
+def _length(response: requests.Response) -> int:
+    told = response.headers.get("Content-Length", "")
+    if not (told.isascii() and told.isdigit()) or len(told) > 12:
+        raise EnvironmentProblem("relay.not_a_relay", status=response.status_code)
+    return int(told)
 
 
 def _offset(answer: Answer) -> int:

@@ -25,7 +25,7 @@ from app.core.federation.trust import SYSTEM, RelayAddress, authority, common_na
 
 _PEEK_SECONDS = 5.0
 _PROBLEM_LIMIT = 4096
-_STANDARD = frozenset({"type", "title", "status", "detail", "code"})
+_STANDARD = frozenset({"type", "title", "status", "detail", "instance", "code"})
 _NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _WRONG_NAME = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 _KINDS: dict[str, type[ConsiliumError]] = {
@@ -101,7 +101,7 @@ def _is_safe(name: object, value: SafeParam) -> bool:
 def _certificate(error: ssl.SSLCertVerificationError, address: RelayAddress, route: Route) -> ConsiliumError:
     """Tell the reasons apart by looking at what is shown: ours in a bad state, another one of ours, or a stranger's."""
     if error.verify_code == _NOT_YET_VALID:
-        return EnvironmentProblem("relay.clock", seconds=0)
+        return EnvironmentProblem("relay.certificate_not_yet", host=address.host)
     shown = shown_certificate(address, route, _PEEK_SECONDS)
     host, issuer = address.host, "?" if shown is None else common_name(shown.issuer)
     ours = None if address.trust == SYSTEM else authority(address.trust)

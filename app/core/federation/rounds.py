@@ -23,6 +23,9 @@ DEALING = "dealing"
 CHECK = "check"
 CONFIRM = "confirm"
 
+STOPPED = "ceremony.stopped"
+"""Code of the end of a ceremony that another site has ended."""
+
 ROUNDS = (
     RANDOMNESS,
     PUBLIC_KEY,
@@ -60,7 +63,8 @@ class Reveal:
 class Heard:
     """All that a site knows of a ceremony: who it is, and every first commit and reveal by (round, position).
 
-    ``twice`` says who committed to, or revealed, two different things in a round.
+    ``twice`` says who committed to, or revealed, two different things in a round, ``stopped`` who takes no further
+    part.
     """
 
     session: bytes
@@ -69,6 +73,7 @@ class Heard:
     commits: Mapping[tuple[str, int], Commit]
     reveals: Mapping[tuple[str, int], Reveal]
     twice: frozenset[tuple[str, int]] = frozenset()
+    stopped: frozenset[int] = frozenset()
 
     def payloads(self, round_: str) -> dict[int, bytes]:
         """Return the payloads revealed in ``round_`` by position."""
@@ -133,7 +138,7 @@ def next_step(heard: Heard) -> Step:  # noqa: PLR0911 - one return a step
             if not hmac.compare_digest(commit.transcript, transcript):
                 return Abort(round_, position, "ceremony.transcript_differs")
         if missing := tuple(p for p in everyone if p not in commits):
-            return Await(round_, missing, committed=False)
+            return _waiting(heard, Await(round_, missing, committed=False))
         if (round_, heard.me) not in heard.reveals:
             return Open(round_)
         reveals = {p: heard.reveals[round_, p] for p in everyone if (round_, p) in heard.reveals}
@@ -142,9 +147,15 @@ def next_step(heard: Heard) -> Step:  # noqa: PLR0911 - one return a step
             if not hmac.compare_digest(opened, commits[position].commitment):
                 return Abort(round_, position, "ceremony.commitment_broken")
         if missing := tuple(p for p in everyone if p not in reveals):
-            return Await(round_, missing, committed=True)
+            return _waiting(heard, Await(round_, missing, committed=True))
         transcript = _fold(heard, transcript, round_)
     return Complete(transcript)
+
+
+def _waiting(heard: Heard, step: Await) -> Await | Abort:
+    """Wait, unless for a site that will not come."""
+    stopped = [position for position in step.missing if position in heard.stopped]
+    return Abort(step.round, stopped[0], STOPPED) if stopped else step
 
 
 def first_transcript(session: bytes) -> bytes:

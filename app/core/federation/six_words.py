@@ -1,9 +1,9 @@
 """The six words that two people compare on the telephone, so that nobody can stand in between.
 
-They are the first 66 bits of :func:`binding`, which covers the federation, both sites' keys and a nonce. The nonce is the
-invited site's, drawn after the invitation, which fixes the creator's key, was made: whoever replaces the invitation must
-then find a key with the same words, one try in 2^66. Keys found in advance to make two sets of words meet (2^33 tries)
-are worth nothing.
+They are the first 66 bits of :func:`binding`, which covers the federation, both sites' keys and a nonce. The nonce is
+the invited site's, drawn after the invitation, which fixes the creator's key, was made: whoever replaces the invitation
+must then find a key with the same words, one try in 2^66. Keys found in advance to make two sets of words meet (2^33
+tries) are worth nothing.
 """
 
 from __future__ import annotations

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import base64
 import http.client
+import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from weakref import WeakSet
 
 import truststore
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPSConnection
 
 from app.core.errors import UserError
 
@@ -99,17 +104,28 @@ class RelayAdapter(HTTPAdapter):
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
+        self._pools = _watched_pools(sockets := WeakSet[socket.socket]())
+        self._sockets = sockets
         super().__init__(pool_maxsize=_POOL)
+
+    def hang_up(self) -> None:
+        """Break every connection, so that whoever waits on one in another thread stops waiting."""
+        for each in list(self._sockets):
+            with suppress(OSError, ValueError):  # it is closed already
+                socket.socket.shutdown(each, socket.SHUT_RDWR)  # not SSLSocket's, which changes it under its reader
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         """Make the pool with our context."""
         super().init_poolmanager(*arguments, **options, ssl_context=self._context)
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         """Make a proxy's pool: our context for the relay behind it, the system's for the proxy itself."""
-        return super().proxy_manager_for(
+        manager = super().proxy_manager_for(
             proxy, **options, ssl_context=self._context, proxy_ssl_context=system_context()
         )
+        manager.pool_classes_by_scheme = self._pools
+        return manager
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         """Name the pool by the host alone: no bundle from elsewhere gets into it."""
@@ -119,6 +135,21 @@ class RelayAdapter(HTTPAdapter):
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Verify always, by our context only."""
         conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = "CERT_REQUIRED", None, None
+
+
+def _watched_pools(sockets: WeakSet[socket.socket]) -> dict[str, Any]:
+    """Return urllib3's pools by scheme, with connections that note their sockets in ``sockets``."""
+
+    class Connection(HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            if isinstance(self.sock, socket.socket):
+                sockets.add(self.sock)
+
+    class Pool(HTTPSConnectionPool):
+        ConnectionCls = Connection
+
+    return {"http": HTTPConnectionPool, "https": Pool}
 
 
 def shown_certificate(address: RelayAddress, proxy: str | None, seconds: float) -> x509.Certificate | None:

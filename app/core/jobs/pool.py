@@ -57,14 +57,18 @@ class WorkerPool(Executor):
             executor = self._started()
             try:
                 return executor.submit(fn, *args, **kwargs)
-            except BrokenProcessPool:  # a worker died while nobody was waiting for it
+            except RuntimeError:  # a worker died while nobody was waiting for it, or kill() came in between
                 self._discard(executor)
         raise EnvironmentProblem("worker.killed")
 
-    def kill(self) -> None:
-        """Kill all workers at once: what they were doing fails with ``worker.killed``. Later tasks get new ones."""
+    def kill(self, *, close: bool = False) -> None:
+        """Kill all workers at once: what they were doing fails with ``worker.killed``.
+
+        Later tasks get new ones, or, after ``close``, are refused.
+        """
         with self._lock:
             executor, self._executor = self._executor, None
+            self._closed = self._closed or close
         if executor is not None:
             for process in list((executor._processes or {}).values()):  # public from Python 3.14 on: kill_workers()
                 process.kill()

@@ -1,19 +1,33 @@
-"""Asking a question, and reading its answer as a person does."""
+"""Asking a question, following it, and reading its answer as a person does."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from app.core.disclosure.noise import half_width, laplace_scale
 from app.core.errors import PeerProblem, UserError
-from app.core.federation.contributing import COUNT_SENSITIVITY
-from app.core.federation.query_session import FAILED, Released
+from app.core.federation.contributing import COUNT_SENSITIVITY, dataset_shape, openers_of
+from app.core.federation.query_hearing import DONE, FAILED, KIND, asker_of, failure_of
+from app.core.federation.query_messages import WAITING
+from app.core.federation.query_rounds import QueryHeard
+from app.core.federation.query_session import CANCELLED, Released
 from app.core.query.model import Query
+from app.core.query.planner import make_plan
 from app.core.query.text import parse
 from app.core.services.member import Member
+from app.core.store.documents import Header
+from app.core.store.sessions import Session
 
 CONFIDENCE = 0.95
+LEAST_CONTRIBUTORS = 3
+"""How many sites must answer at the least where the asker does not say: two besides its own."""
+
+EXPIRED = "query.expired"
+_NO_DATASET = ("data.no_dataset",)
+_LACKS_VARIABLE = ("query.variable_not_in_dataset", "query.variable_differs")
 
 
 @dataclass(frozen=True)
@@ -29,30 +43,159 @@ class Answer:
     declined: tuple[tuple[str, str], ...]
 
 
-def ask(member: Member, text: str, *, epsilon: Fraction | None = None, purpose: str) -> bytes:
-    """Ask every site the question ``text``; exact, or with each site's own noise of ``epsilon``. Return its id.
+@dataclass(frozen=True)
+class SiteState:
+    """Where one site is: sent, waiting (for a person), committed, answered, declined, no dataset, variable missing,
+    late or refused; ``code`` says why, where there is a reason."""
 
-    Raises UserError ``query.*`` that points at the place of a mistake.
+    site: str
+    state: str
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class QueryView:
+    """One query of this site: its state is sent, closed, released, failed, cancelled or expired."""
+
+    id: bytes
+    text: str
+    state: str
+    code: str
+    purpose: str
+    asked: int
+    deadline: int
+    sites: tuple[SiteState, ...]
+    notes: tuple[tuple[str, str], ...]
+    answer: Answer | None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state not in ("sent", "closed")
+
+
+def ask(
+    member: Member,
+    text: str,
+    *,
+    epsilon: Fraction | None = None,
+    purpose: str,
+    sites: Sequence[str] = (),
+    minimum: int | None = None,
+    deadline: int = 0,
+) -> bytes:
+    """Ask ``sites`` (every site, if none is named) the question ``text`` and return the query's id.
+
+    Exact, or with each site's own noise of ``epsilon``. At least ``minimum`` must answer; ``deadline`` (UTC ms, 0 for
+    none) closes the set with those who have. Raises UserError ``query.*`` that points at the place of a mistake, and
+    those of the planner if our own dataset says that the question does not fit.
     """
     site = member.site
     query = Query(parse(text, site.catalogue))
+    chosen = tuple(sorted({site.roster.site_named(name).position for name in sites})) or site.roster.positions
+    active = site.profile.datasets.active()
+    if active is not None and site.position in chosen:
+        make_plan(query, site.catalogue, dataset_shape(Header.decode(active.header)), openers_of(site))
     return member.desk.ask(
         query,
         text=text,
         epsilon=epsilon,
-        contributors=site.roster.positions,
-        quorum=_nearest_quorum(member),
-        minimum=len(site.roster.positions),
+        contributors=chosen,
+        quorum=nearest_quorum(member),
+        minimum=min(LEAST_CONTRIBUTORS, len(chosen)) if minimum is None else minimum,
         purpose=purpose,
+        deadline=deadline,
     )
 
 
-def _nearest_quorum(member: Member) -> tuple[int, ...]:
-    """Return this site and those that follow it in the roster, as many as the quorum asks for."""
+def nearest_quorum(member: Member, without: Sequence[int] = ()) -> tuple[int, ...]:
+    """Return this site and those that follow it in the roster, as many as the quorum asks for.
+
+    ``without`` are sites to do without; raises UserError ``query.quorum_not_met`` if too few are left.
+    """
     site = member.site
     count = len(site.roster.sites)
-    members = {(site.position - 1 + step) % count + 1 for step in range(site.roster.quorum)}
+    around = [(site.position - 1 + step) % count + 1 for step in range(count)]
+    members = [position for position in around if position not in without][: site.roster.quorum]
+    if len(members) < site.roster.quorum:
+        raise UserError("query.quorum_not_met", quorum=site.roster.quorum, left=len(members))
     return tuple(sorted(members))
+
+
+def list_queries(member: Member) -> list[QueryView]:
+    """Return this site's own queries, newest first."""
+    return [show(member, run.id) for run in member.site.profile.runs.all()]
+
+
+def show(member: Member, id: bytes) -> QueryView:
+    """Return one of this site's own queries; raises UserError ``query.unknown``."""
+    profile = member.site.profile
+    session, run = profile.sessions.get(id), profile.runs.get(id)
+    if session is None or run is None or session.kind != KIND:
+        raise UserError("query.unknown", id=id.hex())
+    heard = member.desk.heard(id)
+    released = member.desk.result(id)
+    code = failure_of(session)
+    return QueryView(
+        id=id,
+        text=run.text,
+        state=_state(session, heard, code),
+        code=code,
+        purpose=heard.request.purpose,
+        asked=run.created,
+        deadline=heard.request.deadline,
+        sites=tuple(_site_state(member, heard, position) for position in heard.request.contributors),
+        notes=member.desk.notes(id),
+        answer=None if released is None else answer_of(released, run.text),
+    )
+
+
+def find_query(member: Member, name: str) -> bytes:
+    """Return the id that starts with the hexadecimal ``name``; raises UserError ``query.unknown``, ``.ambiguous``."""
+    wanted = name.strip().lower()
+    known = [session.id for session in member.site.profile.sessions.all(kind=KIND)]
+    found = [id for id in known if wanted and id.hex().startswith(wanted)]
+    if len(found) > 1:
+        raise UserError("query.ambiguous", id=wanted[:64], count=len(found))
+    if not found:
+        raise UserError("query.unknown", id=wanted[:64])
+    return found[0]
+
+
+def next_deadline(member: Member) -> int | None:
+    """Return when the next of this site's own open queries closes (UTC ms), or None."""
+    deadlines = []
+    for session in member.site.profile.sessions.all(kind=KIND):
+        if session.state not in (DONE, FAILED) and asker_of(session) == member.site.position:
+            heard = member.desk.heard(session.id)
+            if heard.request.deadline and heard.close is None:
+                deadlines.append(heard.request.deadline)
+    return min(deadlines, default=None)
+
+
+def _state(session: Session, heard: QueryHeard, code: str) -> str:
+    if session.state == DONE:
+        return "released"
+    if session.state == FAILED:
+        return {CANCELLED: "cancelled", EXPIRED: "expired"}.get(code, "failed")
+    return "sent" if heard.close is None else "closed"
+
+
+def _site_state(member: Member, heard: QueryHeard, position: int) -> SiteState:
+    name, attempt = member.site.site_name(position), heard.attempt
+    if position in heard.declined:
+        code = heard.declined[position]
+        state = "no dataset" if code in _NO_DATASET else "declined"
+        return SiteState(name, "variable missing" if code in _LACKS_VARIABLE else state, code)
+    if position in heard.refused:
+        return SiteState(name, "refused", heard.refused[position])
+    if heard.close is not None and position not in heard.close.contributors:
+        return SiteState(name, "late")
+    if (attempt, position) in heard.contributions:
+        return SiteState(name, "answered")
+    if (attempt, position) in heard.committed:
+        return SiteState(name, "committed")
+    return SiteState(name, "waiting" if heard.states.get(position) == WAITING else "sent")
 
 
 def read_answer(member: Member, session: bytes, text: str) -> Answer:
@@ -73,6 +216,7 @@ def answer_of(released: Released, text: str) -> Answer:
     """Return what a released query says: the count and how sure it is."""
     scale = None if released.epsilon is None else laplace_scale(released.epsilon, COUNT_SENSITIVITY)
     scales = [] if scale is None else [scale] * len(released.contributors)
+    declined: Mapping[str, str] = released.declined
     return Answer(
         text=text,
         count=released.numbers[0],
@@ -80,5 +224,30 @@ def answer_of(released: Released, text: str) -> Answer:
         noise_scale=0.0 if scale is None else float(scale),
         half_width=half_width(scales, CONFIDENCE) if scales else 0,
         contributors=released.contributors,
-        declined=tuple(sorted(released.declined.items())),
+        declined=tuple(sorted(declined.items())),
     )
+
+
+def view_to_plain(view: QueryView) -> dict[str, Any]:
+    """Return a query as JSON has it."""
+    answer = view.answer
+    return {
+        "id": view.id.hex(),
+        "text": view.text,
+        "state": view.state,
+        "code": view.code,
+        "purpose": view.purpose,
+        "asked": view.asked,
+        "deadline": view.deadline,
+        "sites": [{"site": each.site, "state": each.state, "code": each.code} for each in view.sites],
+        "notes": [{"site": site, "text": text} for site, text in view.notes],
+        "answer": None
+        if answer is None
+        else {
+            "count": answer.count,
+            "exact": answer.exact,
+            "noise_scale": answer.noise_scale,
+            "half_width": answer.half_width,
+            "contributors": list(answer.contributors),
+        },
+    }

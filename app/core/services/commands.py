@@ -1,8 +1,8 @@
 """Service commands: named work on a profile, done by whoever owns it, asked for from here or over the local socket.
 
 A command is a function (context, values) → map of plain values. Values are what canonical CBOR carries; a secret is
-SecretBytes at the top level of a map, so that it can be told from the rest wherever it travels. A command that waits for
-other sites is a generator: it yields the seconds after which it wants to be looked at again at the latest, it is
+SecretBytes at the top level of a map, so that it can be told from the rest wherever it travels. A command that waits
+for other sites is a generator: it yields the seconds after which it wants to be looked at again at the latest, it is
 resumed earlier whenever something has happened, and it returns its result or raises :class:`Waiting`.
 
 >>> @command("data.list")
@@ -30,7 +30,7 @@ from app.core.errors import (
 from app.core.federation.schema import Fields
 from app.core.jobs.job import Cancelled, Job
 from app.core.secret import SecretBytes
-from app.core.services.local_socket import MALFORMED
+from app.core.services.local_address import MALFORMED
 
 if TYPE_CHECKING:
     from app.core.services.owner import Owner
@@ -124,6 +124,13 @@ class Values(Fields):
             return None
         return Fields({field: value}, MALFORMED).text(field, most)
 
+    def table(self, field: str) -> dict[str, Any]:
+        """Take a map."""
+        value = self.any(field)
+        if not isinstance(value, dict):
+            self.refuse(field)
+        return value
+
     def secret(self, field: str) -> SecretBytes:
         """Take a secret."""
         value = self.any(field)
@@ -147,7 +154,12 @@ def command(name: str, *, online: bool = False) -> Callable[[Function], Function
 
 def find(name: str) -> Command:
     """Return a command, loading all that there are first. Raises UserError ``owner.unknown_command``."""
-    from app.core.services import data_commands, keys_commands, owner_commands  # noqa: F401, PLC0415  (they register)
+    from app.core.services import (  # noqa: PLC0415  (a client does without what they bring; they register)
+        data_commands,  # noqa: F401
+        keys_commands,  # noqa: F401
+        owner_commands,  # noqa: F401
+        query_commands,  # noqa: F401
+    )
 
     if name not in _registered:
         raise UserError("owner.unknown_command", name=name[:64])

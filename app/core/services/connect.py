@@ -21,8 +21,8 @@ from app.core.federation.schema import Fields
 from app.core.jobs.job import Job, Progress
 from app.core.services import commands
 from app.core.services.commands import Result, Waiting
+from app.core.services.local_address import MALFORMED
 from app.core.services.local_socket import (
-    MALFORMED,
     MESSAGE_LIMIT,
     PATIENCE,
     Channel,
@@ -32,8 +32,9 @@ from app.core.services.local_socket import (
 )
 
 if TYPE_CHECKING:
+    from app.core.services.agent import Agent
     from app.core.services.carrying import Line
-    from app.core.services.owner import Outcome
+    from app.core.services.owner_clients import Outcome
     from app.core.services.profile import OpenProfile
 
 _AGAIN_SECONDS = 0.05
@@ -197,20 +198,22 @@ class _Here:
         except BaseException:
             opened.close()
             raise
+        self._owner.go_online = self._go_online
         self._line = line
-        self._agent: _Turning | None = None
+        self._agent: Agent | None = None
+
+    def _go_online(self) -> None:
+        from app.core.services import agent  # noqa: PLC0415
+
+        self._agent = agent.Agent(self._owner, (self._line or agent.relay_line)(self._owner.profile))
 
     def call(self, name: str, values: Mapping[str, Any], job: Job) -> Result:
-        from app.core.services.owner import Call  # noqa: PLC0415
+        from app.core.services.owner_clients import Call, nothing  # noqa: PLC0415
 
-        if commands.find(name).online and self._agent is None:
-            from app.core.services import agent  # noqa: PLC0415
-
-            self._agent = agent.Agent(self._owner, (self._line or agent.relay_line)(self._owner.profile))
         outcomes: list[Outcome] = []
         call = Call(name, commands.unpack(Fields(values, MALFORMED)), job, outcomes.append)
         self._owner.submit(call)
-        with job.cancel.interrupting(lambda: self._owner.soon(_nothing)):
+        with job.cancel.interrupting(lambda: self._owner.soon(nothing)):
             while not outcomes:
                 (self._agent or self._owner).turn(_LOOK_SECONDS)
         (outcome,) = outcomes
@@ -226,12 +229,6 @@ class _Here:
             self._owner.close()
 
 
-class _Turning(Protocol):
-    def turn(self, seconds: float) -> None: ...
-
-    def close(self) -> None: ...
-
-
 def _travelled(packed: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``packed`` as it comes out of the socket, so that both ways give the same."""
     read: dict[str, Any] = codec.decode(codec.encode(packed), MESSAGE_LIMIT)
@@ -243,7 +240,3 @@ def _progress(fields: Fields) -> Progress:
     if type(fraction) is not float or (remaining is not None and not isinstance(remaining, int | float)):
         fields.refuse("fraction")
     return Progress(fraction, step, remaining)
-
-
-def _nothing() -> None:
-    """Wakes the owner's thread."""

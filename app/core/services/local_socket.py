@@ -1,22 +1,16 @@
 """The local socket of a profile's owner, which only the same user of the operating system can open.
 
 A Unix domain socket (mode 0600, the peer's user is checked), or on Windows a named pipe whose other end has to know a
-random key. Where it is, and that key, lies in the profile's file ``owner.address``. Messages are canonical CBOR, one
-map each, at most :data:`MESSAGE_LIMIT` bytes; the owner speaks first (:class:`Greeting`).
+random key; see :mod:`app.core.services.local_address`. Messages are canonical CBOR, one map each, at most
+:data:`MESSAGE_LIMIT` bytes; the owner speaks first (:class:`Greeting`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
 import socket
-import stat
-import struct
-import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import AuthenticationError
@@ -29,19 +23,14 @@ from app import __version__
 from app.core import codec, log
 from app.core.errors import EnvironmentProblem, ProtocolViolation
 from app.core.federation.schema import Fields
-from app.core.files import disk_problems, private_directory, read_limited, write_atomic
+from app.core.files import disk_problems
+from app.core.services.local_address import MALFORMED, PROTOCOL, WINDOWS, Address, as_socket, check_peer, identity
 
-PROTOCOL = 1
 MESSAGE_LIMIT = 1 << 24
-MALFORMED = "owner.malformed"
 PATIENCE = 10.0
 """Seconds within which the other side has to finish a message that it has begun, or to greet."""
 
-_ADDRESS, _SOCKET = "owner.address", "owner.sock"
-_ADDRESS_LIMIT = 4096
-_LONGEST_PATH = 100  # bytes; the least of the platforms' limits on a socket's path is 104 with the final zero
 _MOST_CLIENTS = 32
-_WINDOWS = sys.platform == "win32"
 _log = log.logger("owner")
 
 
@@ -55,7 +44,7 @@ class Silent(Disconnected):
 
 @dataclass(frozen=True)
 class Greeting:
-    """What an owner says first. ``profile`` is the :func:`identity` of its profile, ``state`` one of ``commands.STATES``."""
+    """What an owner says first. ``profile`` is the identity of its profile, ``state`` one of ``commands.STATES``."""
 
     version: str
     profile: bytes
@@ -84,49 +73,6 @@ class Greeting:
         )
         fields.done()
         return read
-
-
-def identity(directory: Path) -> bytes:
-    """Return 32 bytes that name a profile's place: a copied profile is another one."""
-    return hashlib.sha256(os.fsencode(os.path.normcase(os.path.realpath(directory)))).digest()
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a socket is. ``key`` (for pipes) is what both ends prove to know."""
-
-    family: str
-    name: str
-    key: bytes = b""
-
-    @classmethod
-    def new(cls, directory: Path, *, windows: bool = _WINDOWS) -> Address:
-        """Choose an address for the owner of the profile in ``directory``."""
-        if windows:
-            return cls("AF_PIPE", rf"\\.\pipe\consilium-{secrets.token_hex(16)}", secrets.token_bytes(32))
-        return cls("AF_UNIX", str(_socket_path(directory)))
-
-    def save(self, directory: Path) -> None:
-        """Write it into the profile, for this user only."""
-        plain = {"consilium": PROTOCOL, "family": self.family, "name": self.name, "key": self.key}
-        write_atomic(directory / _ADDRESS, codec.encode(plain))
-
-    @classmethod
-    def load(cls, directory: Path) -> Address | None:
-        """Read what an owner wrote, which may have died since; None if there is nothing that can be read."""
-        try:
-            data = read_limited(directory / _ADDRESS, _ADDRESS_LIMIT)
-            fields = Fields(codec.decode(data, _ADDRESS_LIMIT), MALFORMED)
-            fields.exactly({"consilium": PROTOCOL})
-            return cls(fields.text("family", 16), fields.text("name", 1024), fields.bytes("key", 0, 32))
-        except (EnvironmentProblem, ProtocolViolation):
-            return None
-
-    @staticmethod
-    def forget(directory: Path) -> None:
-        """Remove what :meth:`save` wrote."""
-        with suppress(OSError):
-            (directory / _ADDRESS).unlink()
 
 
 class Channel:
@@ -167,8 +113,8 @@ class Channel:
             if self._closed:
                 return
             self._closed = True
-            if not _WINDOWS:
-                with suppress(OSError), _as_socket(self._connection) as line:
+            if not WINDOWS:
+                with suppress(OSError), as_socket(self._connection) as line:
                     line.shutdown(socket.SHUT_RDWR)
 
     def release(self) -> None:
@@ -192,7 +138,7 @@ def reach(directory: Path) -> tuple[Channel, Greeting] | None:
         return None
     channel = Channel(connection)
     try:
-        _check_peer(connection, address)
+        check_peer(connection, address, int(PATIENCE))
         if address.key:
             pipes.answer_challenge(connection, address.key)
             pipes.deliver_challenge(connection, address.key)
@@ -267,7 +213,7 @@ class Server:
     def _talk(self, connection: Connection) -> None:
         channel = Channel(connection)
         try:
-            _check_peer(connection, self.address)
+            check_peer(connection, self.address, int(PATIENCE))
             if self.address.key:
                 pipes.deliver_challenge(connection, self.address.key)
                 pipes.answer_challenge(connection, self.address.key)
@@ -287,59 +233,3 @@ class Server:
 def greeting(directory: Path, program: str, state: str) -> Greeting:
     """Return what this process, the owner of the profile in ``directory``, says first."""
     return Greeting(__version__, identity(directory), os.getpid(), program, state)
-
-
-def _socket_path(directory: Path) -> Path:
-    """Return a path that is short enough: in the profile, else in a private directory under a hashed name."""
-    path = directory / _SOCKET
-    if len(os.fsencode(path)) <= _LONGEST_PATH:
-        return path
-    name = f"{identity(directory).hex()[:32]}.sock"
-    for base in _runtime_places():
-        place = base / f"consilium-{os.geteuid()}"
-        if len(os.fsencode(place / name)) <= _LONGEST_PATH:
-            return _private(place) / name
-    raise EnvironmentProblem("owner.no_runtime_directory", path=str(directory))
-
-
-def _runtime_places() -> Iterator[Path]:
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if runtime and Path(runtime).is_dir():
-        yield Path(runtime)
-    yield Path(tempfile.gettempdir())
-    yield Path("/tmp")  # noqa: S108 - what lies there is ours alone, or refused
-
-
-def _private(place: Path) -> Path:
-    """Make ``place`` if it is missing; raises EnvironmentProblem unless it is this user's alone."""
-    private_directory(place)
-    found = place.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise EnvironmentProblem("owner.runtime_directory_not_private", path=str(place))
-    return place
-
-
-def _as_socket(connection: Connection) -> socket.socket:
-    return socket.socket(fileno=os.dup(connection.fileno()))
-
-
-def _check_peer(connection: Connection, address: Address) -> None:
-    """Let only this user's programs talk, each message within PATIENCE seconds. Raises PermissionError."""
-    if address.family != "AF_UNIX" or _WINDOWS:
-        return
-    with _as_socket(connection) as line:
-        limit = struct.pack("@ll", int(PATIENCE), 0)
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        user = peer_user(line)
-    if user is not None and user != os.geteuid():
-        raise PermissionError
-
-
-def peer_user(line: socket.socket) -> int | None:
-    """Return the user id of the program at the other end of a Unix domain socket, where the system tells it."""
-    if hasattr(socket, "SO_PEERCRED"):  # Linux: struct ucred {pid, uid, gid}
-        return int(struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1])
-    if hasattr(socket, "LOCAL_PEERCRED"):  # macOS, FreeBSD: struct xucred {version, uid, …} at level SOL_LOCAL
-        return int(struct.unpack_from("=II", line.getsockopt(0, socket.LOCAL_PEERCRED, 76))[1])
-    return None

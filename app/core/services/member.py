@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from app.core.crypto import self_test
 from app.core.errors import Bug
 from app.core.federation import ceremony as ceremonies
-from app.core.federation import query_messages
+from app.core.federation import ceremony_messages, query_messages
 from app.core.federation.ceremony import Ceremony, CeremonyStatus
 from app.core.federation.contributing import DatasetContributor
 from app.core.federation.mailroom import LocalPost, Mailroom, Post
@@ -16,7 +16,7 @@ from app.core.federation.query_session import QueryDesk
 from app.core.jobs.pool import outcome
 from app.core.services.profile import OpenProfile
 
-MESSAGE_TYPES = {**ceremonies.MESSAGE_TYPES, **query_messages.MESSAGE_TYPES}
+MESSAGE_TYPES = {**ceremony_messages.MESSAGE_TYPES, **query_messages.MESSAGE_TYPES}
 
 
 class Member:
@@ -32,11 +32,16 @@ class Member:
         self.desk = QueryDesk(self.site, self.mailroom, post, DatasetContributor(self.site))
         self.ceremony.begin()
 
-    def work(self) -> CeremonyStatus:
-        """Do all that can be done now and send it; return where the ceremony stands."""
+    def advance(self) -> CeremonyStatus:
+        """Do all that can be done now, and queue what there is to say; return where the ceremony stands."""
         status = self.ceremony.advance()
         if status.state == ceremonies.READY:
             self.desk.advance()
+        return status
+
+    def work(self) -> CeremonyStatus:
+        """As :meth:`advance`, and send it."""
+        status = self.advance()
         self.mailroom.deliver(self._post)
         return status
 

@@ -1,12 +1,7 @@
 """The owner of a profile: the one process that has it open, and the one thread that works in it.
 
-Others ask it over the local socket (:mod:`app.core.services.local_socket`). Everything reaches the owner's thread
-through one queue: commands, what the network threads bring, wishes to stop. Messages on the socket, maps by ``type``:
-
-    client: call {name, plain, secret} · cancel {}
-    owner: progress {fraction, step, remaining} · result {plain, secret} · error {error} · waiting {waiting} · leaving {}
-
-One call at a time on a connection. A client that leaves cancels its call. ``leaving`` means that the call was not begun.
+Others ask it over the local socket (:mod:`app.core.services.owner_clients`). Everything reaches the owner's thread
+through one queue: commands, what the network threads bring, wishes to stop.
 """
 
 from __future__ import annotations
@@ -14,49 +9,25 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Protocol, Self
 
 from app.core import log
-from app.core.errors import Bug, ConsiliumError, EnvironmentProblem, PeerProblem, ProtocolViolation, UserError
-from app.core.federation.schema import Fields
-from app.core.jobs.job import Cancelled, CancelToken, Job, Progress
+from app.core.errors import Bug, ConsiliumError, EnvironmentProblem, PeerProblem, UserError
+from app.core.jobs.job import Cancelled
 from app.core.jobs.pool import WorkerPool
 from app.core.services import commands
-from app.core.services.commands import Context, Result, Steps, Values, Waiting
-from app.core.services.local_socket import MALFORMED, PATIENCE, Address, Channel, Disconnected, Server, greeting
+from app.core.services.commands import Context, Steps, Values, Waiting
+from app.core.services.local_address import Address
+from app.core.services.local_socket import Channel, Server, greeting
 from app.core.services.member import Member
+from app.core.services.owner_clients import Call, Leaving, Outcome, Visitor, nothing
 from app.core.services.profile import OpenProfile
 
 LOOK_SECONDS = 1.0
 _log = log.logger("owner")
-
-
-class Leaving(Exception):
-    """The owner closes and has not begun this call."""
-
-
-Outcome: TypeAlias = "Result | BaseException"
-
-
-class Call:
-    """One command under way: what was asked, and whoever is told of its outcome, in the owner's thread."""
-
-    def __init__(self, name: str, values: Mapping[str, Any], job: Job, tell: Callable[[Outcome], None]) -> None:
-        self.name = name
-        self.values = values
-        self.job = job
-        self.finished = False
-        self.steps: Steps | None = None
-        self.again = 0.0
-        self._tell = tell
-
-    def finish(self, outcome: Outcome) -> None:
-        """Tell the outcome."""
-        self.finished = True
-        self._tell(outcome)
 
 
 class Carrier(Protocol):
@@ -86,6 +57,8 @@ class Owner:
         self.profile = profile
         self.executor: Executor = executor or WorkerPool()
         self.carrier: Carrier | None = None
+        self.go_online: Callable[[], object] = _no_line
+        """Makes :attr:`carrier`; called before the first online command."""
         self.state = commands.STATES[0]
         self.stirred = False
         """Whether a command has begun or ended since this was last set to False."""
@@ -94,7 +67,7 @@ class Owner:
         self._parked: list[Call] = []
         self._current: Call | None = None
         self._lock = threading.Lock()
-        self._visitors: set[_Visitor] = set()
+        self._visitors: set[Visitor] = set()
         self._closing = False
         if (previous := profile.store.previous_owner) is not None:
             _log.warning("previous_owner_died", pid=previous.pid, program=previous.program)
@@ -125,7 +98,7 @@ class Owner:
     def fetch(self, name: bytes, limit: int) -> Iterable[bytes]:
         """Ask the agent for a blob; raises PeerProblem: it comes later, or not at all."""
         if self.carrier is None:
-            raise PeerProblem("agent.no_line", name=name.hex())
+            raise PeerProblem("agent.not_connected")
         return self.carrier.fetch(name, limit)
 
     # --- the thread's work ------------------------------------------------------------------------------------
@@ -166,7 +139,7 @@ class Owner:
             call.job.cancel.cancel()
         if isinstance(self.executor, WorkerPool):
             self.executor.kill(close=True)
-        self.soon(_nothing)
+        self.soon(nothing)
 
     def _begin(self, call: Call) -> None:
         if self._closing:
@@ -178,8 +151,9 @@ class Owner:
         self._step(call)
 
     def _steps(self, call: Call) -> Steps:
-        call.job.cancel.check()
         command = commands.find(call.name)
+        if command.online and self.carrier is None:
+            self.go_online()
         try:
             result = command.function(Context(self, call.job), Values(call.values))
             if isinstance(result, Generator):
@@ -195,8 +169,8 @@ class Owner:
     def _until_sent(self) -> Generator[float, None, None]:
         """Wait until this site's messages have left; raises Waiting ``agent.kept`` when they cannot for now."""
         while self.profile.store.outbox.unsent():
-            if self.carrier is None or self.carrier.trouble:
-                raise Waiting("agent.kept", reason=self.carrier.trouble if self.carrier else "agent.no_line")
+            if self.carrier is not None and self.carrier.trouble:
+                raise Waiting("agent.kept", reason=self.carrier.trouble)
             yield LOOK_SECONDS
 
     def _step(self, call: Call) -> None:
@@ -204,10 +178,7 @@ class Owner:
             return
         self._current = call
         try:
-            if call.job.cancel.cancelled:
-                seconds = call.steps.throw(Cancelled())
-            else:
-                seconds = next(call.steps)
+            seconds = call.steps.throw(Cancelled()) if call.job.cancel.cancelled else next(call.steps)
         except StopIteration as end:
             self._end(call, end.value)
         except (ConsiliumError, Waiting) as outcome:
@@ -230,11 +201,10 @@ class Owner:
     # --- the socket -------------------------------------------------------------------------------------------
 
     def _visit(self, channel: Channel) -> None:
-        visitor = _Visitor(self, channel)
+        visitor = Visitor(self, channel)
         with self._lock:
-            if self._closing:
-                return
-            self._visitors.add(visitor)
+            if not self._closing:
+                self._visitors.add(visitor)
         try:
             visitor.talk()
         finally:
@@ -265,10 +235,11 @@ class Owner:
 
     def _leave(self, call: Call) -> None:
         """Let a command that waits say what its client shall be told; by default that the owner has left."""
-        outcome: Outcome = EnvironmentProblem("owner.left", path=str(self.profile.directory))
+        left = EnvironmentProblem("owner.left", path=str(self.profile.directory))
+        outcome: Outcome = left
         try:
             if call.steps is not None:
-                call.steps.throw(outcome)
+                call.steps.throw(left)
         except (ConsiliumError, Waiting) as said:
             outcome = said
         except StopIteration as end:
@@ -284,84 +255,5 @@ class Owner:
         self.close()
 
 
-class _Visitor:
-    """One client of the socket. A thread reads what it asks; another writes, so that nobody waits for a slow client."""
-
-    def __init__(self, owner: Owner, channel: Channel) -> None:
-        self._owner = owner
-        self._channel = channel
-        self._call: Call | None = None
-        self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write, name="owner answers", daemon=True)
-
-    def talk(self) -> None:
-        """Read until the client leaves; raises Disconnected, ProtocolViolation."""
-        self._writer.start()
-        try:
-            while True:
-                self._read(Fields(self._channel.receive(), MALFORMED))
-        except ProtocolViolation as error:
-            self._answers.put({"type": "error", "error": commands.error_to_plain(error)})
-            raise
-        finally:
-            if (call := self._call) is not None:
-                self._cancel(call)
-            self.dismiss()
-
-    def dismiss(self) -> None:
-        """Hang up when all answers are written."""
-        self._answers.put(None)
-        self._writer.join(PATIENCE)
-
-    def _read(self, fields: Fields) -> None:
-        type_ = fields.text("type", 16)
-        if type_ == "call" and self._call is None:
-            name, values = fields.text("name", 64), commands.unpack(fields)
-            fields.done()
-            self._call = Call(name, values, Job(self._report, CancelToken()), self._tell)
-            self._owner.submit(self._call)
-        elif type_ == "cancel":
-            fields.done()
-            if (call := self._call) is not None:
-                self._cancel(call)
-        else:
-            fields.refuse("type")
-
-    def _cancel(self, call: Call) -> None:
-        call.job.cancel.cancel()
-        self._owner.soon(_nothing)  # a command that waits is looked at
-
-    def _report(self, progress: Progress) -> None:
-        fraction, remaining = float(progress.fraction), progress.remaining_seconds
-        self._answers.put({"type": "progress", "fraction": fraction, "step": progress.step, "remaining": remaining})
-
-    def _tell(self, outcome: Outcome) -> None:
-        self._call = None
-        match outcome:
-            case dict():
-                self._answers.put({"type": "result", **commands.pack(outcome)})
-            case Waiting():
-                self._answers.put({"type": "waiting", "waiting": commands.waiting_to_plain(outcome)})
-            case Leaving():
-                self._answers.put({"type": "leaving"})
-            case ConsiliumError():
-                self._answers.put({"type": "error", "error": commands.error_to_plain(outcome)})
-            case _:
-                bug = Bug("house.unexpected", kind=type(outcome).__name__, log=str(log.location()))
-                self._answers.put({"type": "error", "error": commands.error_to_plain(bug)})
-
-    def _write(self) -> None:
-        try:
-            while (answer := self._answers.get()) is not None:
-                try:
-                    self._channel.send(answer)
-                except ProtocolViolation as error:  # a result that is too large
-                    self._channel.send({"type": "error", "error": commands.error_to_plain(error)})
-        except Disconnected:
-            pass
-        finally:
-            self._channel.close()
-
-
-def _nothing() -> None:
-    """Wakes the owner's thread."""
+def _no_line() -> None:
+    raise UserError("agent.no_relay")

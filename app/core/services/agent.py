@@ -1,0 +1,355 @@
+"""The agent: answers the other sites as long as it runs, with nobody present.
+
+The owner's thread stores what came in, does this site's work and queues what it has to say; three couriers poll the
+relay, upload and send, and download. A message is acknowledged to the relay when it is stored; it is marked as sent when
+the relay has it; blobs are uploaded before the message that names them. Whatever is killed at any point is done again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self, TypeAlias
+
+from app.core import log
+from app.core.errors import Bug, ConsiliumError, EnvironmentProblem, PeerProblem, ProtocolViolation, UserError
+from app.core.federation import envelope as envelopes
+from app.core.federation.joining import is_joining
+from app.core.federation.relay_client import RelayPost
+from app.core.services import site
+from app.core.services.carrying import Backoff, Courier, Line, offered_blobs, wanted_blobs
+from app.core.services.member import MESSAGE_TYPES, Member
+from app.core.services.membership import membership
+from app.core.services.owner import Owner
+from app.core.services.profile import OpenProfile
+from app.core.store.messages import OutMessage
+
+Duty: TypeAlias = "Callable[[Agent], int | None]"
+"""Work that is done whenever something has happened: return when it is due again at the latest (UTC ms), or None."""
+
+TICK_SECONDS = 60.0
+POLL_SECONDS = 25
+TRIES = 5
+"""How often an agent that runs until it is idle tries again before it gives up."""
+
+_CURSOR = "relay cursor"
+_LEAST_PAUSE = 1.0
+_log = log.logger("agent")
+
+
+def advance_joining(agent: Agent) -> int | None:
+    """Go on with founding or joining, until there is a roster."""
+    profile = agent.owner.profile
+    if profile.roster is None and isinstance(agent.line, RelayPost):
+        site.advance(profile, agent.line)
+    return None
+
+
+def advance_member(agent: Agent) -> int | None:
+    """Advance the ceremony and the queries, once there is a roster."""
+    if agent.owner.profile.roster is not None:
+        agent.owner.member.advance()
+    return None
+
+
+DUTIES: tuple[Duty, ...] = (advance_joining, advance_member)
+"""What every agent does, in this order. One that fails is tried again with the next tick, later ones with it."""
+
+
+def relay_line(profile: OpenProfile) -> Line:
+    """Return the line to the relay of the profile's federation; raises UserError ``agent.no_relay``."""
+    known = membership(profile)
+    if known is None:
+        raise UserError("agent.no_relay")
+    return RelayPost(known.address, known.federation_id, profile.member_key, clock=profile.clock)
+
+
+@dataclass
+class _Wish:
+    """A blob that is needed here."""
+
+    tries: int = 0
+    code: str = ""
+    under_way: bool = True
+
+
+class Agent:
+    """An owner's life with its relay. Used in the owner's thread; :meth:`stop` may be called from any."""
+
+    def __init__(
+        self,
+        owner: Owner,
+        line: Line,
+        *,
+        duties: Sequence[Duty] = DUTIES,
+        backoff: Callable[[], Backoff] = Backoff,
+        poll_seconds: int = POLL_SECONDS,
+    ) -> None:
+        self.owner = owner
+        self.line = line
+        self._duties = duties
+        self._poll_seconds = poll_seconds
+        self._receiver, self._sender, self._fetcher = (
+            Courier(name, owner.soon, backoff()) for name in ("receiving", "sending", "fetching")
+        )
+        self._own = backoff()
+        self._stop = threading.Event()
+        self._until_idle = False
+        self._due = time.monotonic()
+        self._listening = False
+        self._quiet = False
+        self._sending: set[bytes] = set()
+        self._wishes: dict[bytes, _Wish] = {}
+        self._offline = ""
+        self._unsendable = ""
+        owner.carrier = self
+
+    # --- life -------------------------------------------------------------------------------------------------
+
+    def run(self, *, until_idle: bool = False) -> bool:
+        """Work until :meth:`stop`, or until there is nothing left to do, to send or to receive.
+
+        Return whether it is idle. ``until_idle`` gives up after some tries, with what stands in the way; otherwise
+        trouble is waited out. Raises EnvironmentProblem ``keys.*``, ``keyring.*`` at once.
+        """
+        self._until_idle = until_idle
+        self.owner.state = "agent"
+        if self.owner.profile.roster is not None:
+            _ = self.owner.member  # an agent that cannot reach its keys shall say so
+        _log.info("agent_began", until_idle=until_idle)
+        while not self._stop.is_set():
+            self.turn(TICK_SECONDS)
+            if until_idle and self._idle():
+                break
+        _log.info("agent_ended", idle=not self._stop.is_set())
+        return not self._stop.is_set()
+
+    def turn(self, seconds: float) -> None:
+        """Do the next thing, waiting for it at most ``seconds``."""
+        self.owner.turn(max(0.0, min(seconds, self._due - time.monotonic())))
+        if self._stop.is_set():
+            return
+        if self.owner.stirred or time.monotonic() >= self._due:
+            self._work()
+        if self._joined() is not None:  # joining sends its own
+            self._send()
+        self._listen()
+
+    def stop(self) -> None:
+        """End :meth:`run` soon, also in the middle of computing; from any thread."""
+        self._stop.set()
+        self.owner.interrupt()
+
+    def close(self) -> None:
+        """Hang up."""
+        self.owner.carrier = None
+        self.line.close()
+        for courier in (self._receiver, self._sender, self._fetcher):
+            courier.close()
+
+    @property
+    def trouble(self) -> str:
+        """The code of why nothing can be sent at the moment, or empty."""
+        return self._offline or self._unsendable
+
+    def _joined(self) -> Member | None:
+        return None if self.owner.profile.roster is None else self.owner.member
+
+    def _idle(self) -> bool:
+        return self._quiet and not self._listening and not self._busy() and self.owner.idle
+
+    def _busy(self) -> bool:
+        """Whether something is on its way, or soon will be."""
+        wishes = any(wish.under_way or wish.tries < TRIES for wish in self._wishes.values())
+        return bool(wishes or self._sending or self.owner.profile.store.outbox.unsent())
+
+    # --- this site's own work ---------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        owner, now = self.owner, time.monotonic()
+        owner.stirred, self._quiet, self._due = False, False, now + TICK_SECONDS
+        try:
+            for duty in self._duties:
+                if (at := duty(self)) is not None:
+                    pause = max((at - owner.profile.clock.now()) / 1000, _LEAST_PAUSE)
+                    self._due = min(self._due, now + pause)
+        except ConsiliumError as problem:
+            if self._stop.is_set():  # its workers were taken away
+                return
+            if isinstance(problem, Bug):
+                raise
+            self._due = time.monotonic() + self._own.fail()
+            self._failed("work", problem, self._own.failures)
+        else:
+            self._own.reset()
+
+    def _failed(self, what: str, problem: ConsiliumError, failures: int) -> None:
+        _log.warning("trouble", during=what, code=problem.code, failures=failures)
+        if self._until_idle and failures >= TRIES:
+            raise problem
+
+    # --- receiving --------------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        if self._listening or (self._until_idle and (self._quiet or self._busy())):
+            return
+        self._listening = True
+        after, wait = self._cursor(), 0 if self._until_idle else self._poll_seconds
+        self._receiver.ask(lambda: self.line.receive(after, wait), self._received)
+
+    def _cursor(self) -> int:
+        return int.from_bytes(self.owner.profile.store.settings.get(_CURSOR) or b"")
+
+    def _received(self, outcome: list[tuple[int, bytes]] | ConsiliumError, _pause: float) -> None:
+        self._listening = False
+        if isinstance(outcome, ConsiliumError):
+            self._went("offline", outcome)
+            self._failed("receiving", outcome, self._receiver.failures)
+            return
+        self._went("online")
+        self._quiet = not outcome
+        if outcome:
+            self.owner.stirred = True
+            self._keep(outcome)
+
+    def _went(self, state: str, problem: ConsiliumError | None = None) -> None:
+        code = problem.code if problem else ""
+        if code != self._offline:
+            _log.info(state, code=code)
+        self._offline = code
+        self.owner.state = "offline" if code else "agent"
+
+    def _keep(self, batch: Sequence[tuple[int, bytes]]) -> None:
+        """Store a batch and its last cursor in one transaction.
+
+        The ceremony's messages may come before the roster does: what lies behind them comes again.
+        """
+        store, new = self.owner.profile.store, []
+        cursor, early = self._cursor(), False
+        try:
+            with store.database.atomic():
+                for place, data in batch:
+                    joining = is_joining(data)
+                    early = early or not (joining or self._joined())
+                    if (joining or not early) and self._take_in(data, joining):
+                        new.append(data)
+                    cursor = cursor if early else place
+                store.settings.put(_CURSOR, cursor.to_bytes(8))
+        except EnvironmentProblem as problem:  # a full disk: what is not acknowledged comes again
+            self._hold(problem)
+            return
+        _log.info("received", messages=len(new), early=early)
+        if early:
+            self._hold(PeerProblem("agent.too_early"))
+        for name, size in (each for data in new for each in self._wanted(data)):
+            if name not in store.blobs:
+                self._wish(name, size)
+
+    def _hold(self, problem: ConsiliumError) -> None:
+        """Let the receiver pause as if receiving had failed."""
+        self._receiver.ask(_raising(problem), lambda _outcome, _pause: None)
+        self._failed("storing", problem, self._receiver.failures)
+
+    def _take_in(self, data: bytes, joining: bool) -> bool:
+        try:
+            if joining:
+                return site.receive(self.owner.profile, data)
+            return self.owner.member.mailroom.receive(data)
+        except (ProtocolViolation, UserError) as error:  # recorded by whoever refused
+            _log.warning("message_refused", code=error.code)
+            return False
+
+    def _wanted(self, data: bytes) -> tuple[tuple[bytes, int], ...]:
+        """Return (name, size) of the blobs that a new message offers to this site."""
+        member, message = self._joined(), envelopes.claimed(data)  # verified a moment ago
+        if member is None or message.type not in MESSAGE_TYPES:
+            return ()
+        stored = self.owner.profile.store.inbox.get(*message.key)
+        return () if stored is None else wanted_blobs(stored.type, member.mailroom.read(stored), member.site.position)
+
+    # --- sending ----------------------------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        for message in self.owner.profile.store.outbox.unsent():
+            if message.id not in self._sending:
+                self._sending.add(message.id)
+                blobs = self._offers(message)
+                self._sender.ask(partial(self._deliver, message, blobs), partial(self._delivered, message.id))
+
+    def _offers(self, message: OutMessage) -> list[tuple[bytes, Path]]:
+        """Return what has to be at the relay before this message; what was forgotten is needed no more."""
+        member, blobs = self.owner.member, self.owner.profile.store.blobs
+        own = self.owner.profile.store.inbox.get(member.site.position, message.id)
+        if own is None or own.type not in MESSAGE_TYPES:
+            return []
+        named = offered_blobs(own.type, member.mailroom.read(own))
+        return [(name, blobs.path(name)) for name, _ in named if name in blobs]
+
+    def _deliver(self, message: OutMessage, blobs: list[tuple[bytes, Path]]) -> None:
+        for name, path in blobs:
+            self.line.publish(name, path)
+        self.line.send(message.envelope, message.recipients)
+
+    def _delivered(self, id_: bytes, outcome: ConsiliumError | None, _pause: float) -> None:
+        self._sending.discard(id_)  # after trouble it is asked again, behind the others
+        if isinstance(outcome, ConsiliumError):
+            self._unsendable = outcome.code
+            self._failed("sending", outcome, self._sender.failures)
+            return
+        self._unsendable = ""
+        profile = self.owner.profile
+        profile.store.outbox.mark_sent(id_, now=profile.clock.now())
+
+    # --- fetching ---------------------------------------------------------------------------------------------
+
+    def fetch(self, name: bytes, limit: int) -> NoReturn:
+        """Note that a blob is needed; raises PeerProblem with why it is not here yet."""
+        wish = self._wishes.get(name)
+        if wish is None or not wish.under_way:
+            self._wish(name, limit)
+        raise PeerProblem(wish.code if wish and wish.code else "agent.blob_on_its_way", name=name.hex())
+
+    def _wish(self, name: bytes, limit: int) -> None:
+        wish = self._wishes.setdefault(name, _Wish())
+        if wish.under_way and wish.tries:
+            return
+        wish.tries, wish.under_way = wish.tries + 1, True
+        blobs = self.owner.profile.store.blobs
+
+        def errand() -> None:
+            blobs.put(self.line.fetch(name, limit), limit=limit, expected=name)
+
+        self._fetcher.ask(errand, partial(self._fetched, name))
+
+    def _fetched(self, name: bytes, outcome: ConsiliumError | None, pause: float) -> None:
+        wish = self._wishes[name]
+        if isinstance(outcome, ConsiliumError):
+            if isinstance(outcome, ProtocolViolation):
+                self.owner.member.mailroom.refuse(outcome, None)
+            wish.under_way, wish.code = False, outcome.code
+            self._due = min(self._due, time.monotonic() + pause)  # whoever needs it asks again
+            self._failed("fetching", outcome, 0)
+            return
+        del self._wishes[name]
+        if not any(other.under_way for other in self._wishes.values()):
+            self.owner.stirred = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _raising(problem: ConsiliumError) -> Callable[[], Any]:
+    def errand() -> None:
+        raise problem
+
+    return errand

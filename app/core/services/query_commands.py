@@ -1,0 +1,229 @@
+"""Commands about queries and requests; see :mod:`app.core.services.commands` for what a command is."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from typing import Any
+
+from app.core.catalogue.model import Catalogue
+from app.core.disclosure.policy import Mode, Policy
+from app.core.errors import UserError
+from app.core.federation import decisions
+from app.core.query.model import codes
+from app.core.services import asking, requests
+from app.core.services.commands import Context, Result, Steps, Values, Waiting, command
+
+_ID = 64
+_LOOK_SECONDS = 1.0
+_LARGEST_WAIT = 30 * 24 * 3600.0
+
+
+@command("query.run", online=True)
+def run(context: Context, values: Values) -> Steps:
+    """Ask, and wait up to ``wait`` seconds for the answer.
+
+    Values: text, epsilon ("" for exact, else a fraction), sites (names), minimum (0: the usual), deadline (UTC ms, 0:
+    none), purpose, wait. Returns the query; raises Waiting ``cli.query.waiting`` while it is open.
+    """
+    text, epsilon = values.string("text", 1 << 16), _epsilon(values.string("epsilon", 64))
+    sites = [str(name) for name in values.items("sites", 64)]
+    minimum, deadline = values.number("minimum", 0, 64), values.number("deadline", 0, 1 << 52)
+    purpose, wait = values.text("purpose", 500), _seconds(values)
+    values.done()
+    member = context.owner.member
+    id = asking.ask(
+        member, text, epsilon=epsilon, purpose=purpose, sites=sites, minimum=minimum or None, deadline=deadline
+    )
+    member.desk.advance()
+    return (yield from _until_over(context, id, wait))
+
+
+@command("query.wait", online=True)
+def wait_for(context: Context, values: Values) -> Steps:
+    """Wait up to ``wait`` seconds for the query ``id``; as query.run."""
+    id, wait = asking.find_query(context.owner.member, values.text("id", _ID)), _seconds(values)
+    values.done()
+    return (yield from _until_over(context, id, wait))
+
+
+def _until_over(context: Context, id: bytes, wait: float) -> Steps:
+    until = time.monotonic() + wait
+    while True:
+        context.job.cancel.check()
+        view = asking.show(context.owner.member, id)
+        if view.over:
+            return asking.view_to_plain(view)
+        left = until - time.monotonic()
+        if left <= 0:
+            raise Waiting("cli.query.waiting", id=id.hex()[:12])
+        yield min(left, _LOOK_SECONDS)
+
+
+@command("query.list")
+def list_(context: Context, values: Values) -> Result:
+    """Return this site's own queries, newest first."""
+    values.done()
+    return {"queries": [asking.view_to_plain(view) for view in asking.list_queries(context.owner.member)]}
+
+
+@command("query.show")
+def show(context: Context, values: Values) -> Result:
+    """Return one of this site's own queries by the beginning of its id."""
+    member = context.owner.member
+    id = asking.find_query(member, values.text("id", _ID))
+    values.done()
+    return asking.view_to_plain(asking.show(member, id))
+
+
+@command("query.cancel", online=True)
+def cancel(context: Context, values: Values) -> Result:
+    """End one of this site's own queries."""
+    member = context.owner.member
+    id = asking.find_query(member, values.text("id", _ID))
+    values.done()
+    member.desk.cancel(id)
+    return asking.view_to_plain(asking.show(member, id))
+
+
+@command("query.remind", online=True)
+def remind(context: Context, values: Values) -> Result:
+    """Remind the sites that are waited for."""
+    member = context.owner.member
+    id = asking.find_query(member, values.text("id", _ID))
+    values.done()
+    return {"id": id.hex(), "reminded": list(member.desk.remind(id))}
+
+
+@command("query.finish", online=True)
+def finish(context: Context, values: Values) -> Result:
+    """Close the set with those who have answered."""
+    member = context.owner.member
+    id = asking.find_query(member, values.text("id", _ID))
+    values.done()
+    member.desk.finish(id)
+    member.desk.advance()
+    return asking.view_to_plain(asking.show(member, id))
+
+
+@command("query.retry", online=True)
+def retry(context: Context, values: Values) -> Result:
+    """Have another quorum open the result, without the sites named."""
+    member = context.owner.member
+    id = asking.find_query(member, values.text("id", _ID))
+    without = [member.site.roster.site_named(str(name)).position for name in values.items("without", 64)]
+    values.done()
+    member.desk.retry(id, asking.nearest_quorum(member, without))
+    member.desk.advance()
+    return asking.view_to_plain(asking.show(member, id))
+
+
+@command("query.note", online=True)
+def note(context: Context, values: Values) -> Result:
+    """Write to the sites asked, or to one of them."""
+    member = context.owner.member
+    id = asking.find_query(member, values.text("id", _ID))
+    text, name = values.text("text", 2000), values.optional_text("site", 100)
+    values.done()
+    member.desk.note(id, text, None if name is None else member.site.roster.site_named(name).position)
+    return asking.view_to_plain(asking.show(member, id))
+
+
+# --- requests of other sites --------------------------------------------------------------------------------------
+
+
+@command("request.list")
+def list_requests(context: Context, values: Values) -> Result:
+    """Return the requests of other sites, newest first."""
+    values.done()
+    return {"requests": [view.to_plain() for view in requests.list_requests(context.owner.member)]}
+
+
+@command("request.show")
+def show_request(context: Context, values: Values) -> Result:
+    """Return one request, and as bytes what a sentence about it needs: the query, and its part of the catalogue."""
+    id = _request(context, values)
+    values.done()
+    view, catalogue = requests.show(context.owner.member, id), context.owner.member.site.catalogue
+    asked = view.request.query
+    used = tuple(catalogue.variable(code) for code in codes(asked.cohort))
+    part = Catalogue(catalogue.name, catalogue.version, used) if used else catalogue
+    return {**view.to_plain(), "query": asked.to_cbor(), "catalogue": part.to_cbor()}
+
+
+@command("request.answer", online=True)
+def answer(context: Context, values: Values) -> Result:
+    """Answer a request that waits for a person."""
+    id = _request(context, values)
+    values.done()
+    requests.answer(context.owner.member, id)
+    return requests.show(context.owner.member, id).to_plain()
+
+
+@command("request.decline", online=True)
+def decline(context: Context, values: Values) -> Result:
+    """Decline a request that waits for a person."""
+    id, reason = _request(context, values), values.string("reason", 2000)
+    values.done()
+    requests.decline(context.owner.member, id, reason)
+    return requests.show(context.owner.member, id).to_plain()
+
+
+@command("request.ask", online=True)
+def ask_back(context: Context, values: Values) -> Result:
+    """Ask the asker something about its request."""
+    id, text = _request(context, values), values.text("text", 2000)
+    values.done()
+    requests.ask_back(context.owner.member, id, text)
+    return requests.show(context.owner.member, id).to_plain()
+
+
+# --- policy -------------------------------------------------------------------------------------------------------
+
+
+@command("policy.show")
+def show_policy(context: Context, values: Values) -> Result:
+    """Return this site's policy."""
+    values.done()
+    return _plain(decisions.policy_of(context.owner.member.site))
+
+
+@command("policy.set")
+def set_policy(context: Context, values: Values) -> Result:
+    """Change this site's policy; None leaves a value as it is."""
+    site = context.owner.member.site
+    now = decisions.policy_of(site)
+    mode, exact, noised, others = (values.any(name) for name in ("mode", "exact", "noised", "others"))
+    values.done()
+    policy = Policy(
+        mode=now.mode if mode is None else Mode(str(mode)),
+        exact=now.exact if exact is None else bool(exact),
+        noised=now.noised if noised is None else bool(noised),
+        others=now.others if others is None else int(others),
+    )
+    decisions.set_policy(site, policy)
+    return _plain(policy)
+
+
+def _plain(policy: Policy) -> dict[str, Any]:
+    return {"mode": policy.mode.value, "exact": policy.exact, "noised": policy.noised, "others": policy.others}
+
+
+def _request(context: Context, values: Values) -> bytes:
+    return asking.find_query(context.owner.member, values.text("id", _ID))
+
+
+def _epsilon(text: str) -> Fraction | None:
+    if not text:
+        return None
+    try:
+        epsilon = Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise UserError("query.bad_epsilon", text=text) from error
+    if not Fraction(1, 1 << 20) <= epsilon <= 1 << 20 or max(epsilon.numerator, epsilon.denominator) > 1 << 20:
+        raise UserError("query.bad_epsilon", text=text)
+    return epsilon
+
+
+def _seconds(values: Values) -> float:
+    return values.number("wait", 0, int(_LARGEST_WAIT)) + 0.0

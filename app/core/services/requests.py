@@ -1,0 +1,134 @@
+"""What other sites ask of this one: shown in plain words, answered or declined by a person, or by the policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.errors import UserError
+from app.core.federation import decisions
+from app.core.federation.decisions import Decision
+from app.core.federation.query_hearing import KIND, OPEN, asker_of, failure_of
+from app.core.federation.query_messages import WAITING, Request
+from app.core.federation.query_rounds import QueryHeard
+from app.core.query.text import format as format_cohort
+from app.core.services.member import Member
+from app.core.store.sessions import Session
+
+
+@dataclass(frozen=True)
+class RequestView:
+    """One request. ``state`` is waiting (for a person here), open, declined, done or over; ``code`` says why."""
+
+    id: bytes
+    asker: str
+    contact: str
+    text: str
+    purpose: str
+    state: str
+    code: str
+    exact: bool
+    epsilon: str
+    minimum: int
+    sites: tuple[str, ...]
+    received: int
+    deadline: int
+    reminders: int
+    notes: tuple[tuple[str, str], ...]
+    request: Request
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the request as JSON has it."""
+        return {
+            "id": self.id.hex(),
+            "asker": self.asker,
+            "contact": self.contact,
+            "text": self.text,
+            "purpose": self.purpose,
+            "state": self.state,
+            "code": self.code,
+            "exact": self.exact,
+            "epsilon": self.epsilon,
+            "minimum": self.minimum,
+            "sites": list(self.sites),
+            "received": self.received,
+            "deadline": self.deadline,
+            "reminders": self.reminders,
+            "notes": [{"site": site, "text": text} for site, text in self.notes],
+        }
+
+
+def list_requests(member: Member) -> list[RequestView]:
+    """Return the requests of other sites, newest first."""
+    found = [
+        show(member, session.id)
+        for session in member.site.profile.sessions.all(kind=KIND)
+        if asker_of(session) != member.site.position
+    ]
+    return found[::-1]
+
+
+def show(member: Member, id: bytes) -> RequestView:
+    """Return one request of another site; raises UserError ``request.unknown``."""
+    site = member.site
+    session = site.profile.sessions.get(id)
+    if session is None or session.kind != KIND or asker_of(session) == site.position:
+        raise UserError("request.unknown", id=id.hex())
+    heard = member.desk.heard(id)
+    request, asker = heard.request, site.roster.sites[heard.asker - 1]
+    said = member.desk.notes(id)
+    return RequestView(
+        id=id,
+        asker=asker.name,
+        contact=asker.contact,
+        text=format_cohort(request.query.cohort, site.catalogue),
+        purpose=request.purpose,
+        state=_state(site.position, session, heard),
+        code=heard.declined.get(site.position, "") or failure_of(session),
+        exact=request.epsilon is None,
+        epsilon="" if request.epsilon is None else str(request.epsilon),
+        minimum=request.minimum,
+        sites=tuple(map(site.site_name, request.contributors)),
+        received=session.created,
+        deadline=request.deadline,
+        reminders=sum(not text for name, text in said if name == asker.name),
+        notes=tuple(each for each in said if each[1]),
+        request=request,
+    )
+
+
+def _state(me: int, session: Session, heard: QueryHeard) -> str:
+    if me in heard.declined:
+        return "declined"
+    if session.state != OPEN:
+        return "done" if heard.released else "over"
+    undecided = me in heard.contributors and (1, me) not in heard.committed
+    return "waiting" if undecided and heard.states.get(me) == WAITING else "open"
+
+
+def answer(member: Member, id: bytes) -> None:
+    """Answer a request that waits for a person; raises UserError ``request.not_waiting``, ``request.decided``."""
+    _waiting(member, id)
+    decisions.decide(member.site, id, Decision.ANSWER)
+    member.desk.advance()
+
+
+def decline(member: Member, id: bytes, reason: str) -> None:
+    """Decline a request that waits for a person, with a reason for the asker; raises as :func:`answer`."""
+    _waiting(member, id)
+    if reason:
+        member.desk.note(id, reason)
+    decisions.decide(member.site, id, Decision.DECLINE)
+    member.desk.advance()
+
+
+def ask_back(member: Member, id: bytes, text: str) -> None:
+    """Ask the asker something about its request; raises UserError ``request.unknown``."""
+    show(member, id)
+    member.desk.note(id, text)
+
+
+def _waiting(member: Member, id: bytes) -> None:
+    state = show(member, id).state
+    if state != "waiting":
+        raise UserError("request.not_waiting", state=state)
