@@ -46,6 +46,20 @@ def explain(error: ConsiliumError, language: str | None = None) -> Explanation:
     return Explanation(str(error))
 
 
+def explain_code(code: str, language: str | None = None) -> str:
+    """Return what an error is about of which only the code is known, as another site tells it: "…" for its
+    parameters."""
+    for entry in _candidates(code, language):
+        if "what" in entry:
+            return entry["what"].format_map(_Unknown())
+    return code
+
+
+class _Unknown(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
 def text(key: str, /, language: str | None = None, **params: object) -> str:
     """Return the text ``key`` with ``params`` filled in; the key and its parameters if there is no such text."""
     for entry in _candidates(key, language):

@@ -2,9 +2,9 @@
 
 A point lies before and after every commit of the site's database, every file that is published, moved or removed in
 its profile, every computation and every message handed over. At a point that was not used before, the profile's
-directory is copied as it is (nothing is tidied up, as no dead process tidies up) and :class:`Killed` is raised; the site
-is then opened again from the copy and goes on. What it computed and sent is compared with what it computed and sent
-before.
+directory is copied as it is (nothing is tidied up, as no dead process tidies up) and :class:`Killed` is raised; the
+site is then opened again from the copy and goes on. What it computed and sent is compared with what it computed and
+sent before.
 """
 
 from __future__ import annotations

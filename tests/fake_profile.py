@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from app.core.clock import SystemClock
 from app.core.crypto.identity import MemberKey
 from app.core.crypto.passphrase import Argon2Cost, passphrase_from_text
 from app.core.crypto.vault import PassphraseFile, SecretStore
@@ -16,6 +17,7 @@ CHEAP = Argon2Cost(memory=8, passes=1, lanes=1)
 class FakeProfile:
     """What ``services/keys.py`` asks of a profile; its secrets lie in a real passphrase file."""
 
+    clock = SystemClock()
     profile_id = "profile 1"
     federation_name = "Lung"
     site_name = "North"

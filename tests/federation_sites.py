@@ -13,6 +13,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
@@ -29,8 +30,8 @@ from app.core.crypto.release import make_contribution
 from app.core.crypto.vault import StorageCipher
 from app.core.errors import EnvironmentProblem, ProtocolViolation, UserError
 from app.core.federation import ceremony as ceremonies
-from app.core.federation import envelope as envelopes
 from app.core.federation import ceremony_messages, query_messages
+from app.core.federation import envelope as envelopes
 from app.core.federation.ceremony import Ceremony
 from app.core.federation.envelope import Envelope
 from app.core.federation.local_site import LocalSite
@@ -101,10 +102,8 @@ class TappedPost(LocalPost):
             if mailroom is None:
                 self.queue.rotate(-1)
                 continue
-            try:
+            with suppress(ProtocolViolation, EnvironmentProblem):  # recorded by the receiver
                 new += mailroom.receive(data)
-            except (ProtocolViolation, EnvironmentProblem):
-                pass
             self.queue.popleft()
         return new
 

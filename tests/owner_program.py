@@ -62,7 +62,7 @@ def wait(context: Context, values: Values) -> Steps:
         while (found := context.profile.store.settings.get(key)) is None:
             yield 3600.0
     except EnvironmentProblem:
-        raise Waiting("test.awaited", key=key) from None
+        raise Waiting("test.awaited", setting=key) from None
     return {"found": found}
 
 

@@ -52,8 +52,15 @@ class TestClock:
 class RelayServer:
     """A relay in a thread of this process."""
 
-    def __init__(self, directory: Path, limits: Limits = PLENTY, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        limits: Limits = PLENTY,
+        clock: Clock | None = None,
+        certificate: tuple[Path, Path] | None = None,
+    ) -> None:
         self.directory = directory
+        self.certificate = certificate
         self.limits = limits
         self.clock = clock or TestClock()
         self._port = 0
@@ -73,7 +80,8 @@ class RelayServer:
 
     def _serve(self) -> None:
         try:
-            serve(Settings(self.directory, port=self._port, limits=self.limits), self._ready, self.clock)
+            settings = Settings(self.directory, port=self._port, limits=self.limits, certificate=self.certificate)
+            serve(settings, self._ready, self.clock)
         except BaseException as error:
             self._failure = error
         finally:
@@ -130,9 +138,14 @@ def relay(tmp_path: Path) -> Iterator[RelayServer]:
 
 
 @contextmanager
-def running_relay(directory: Path, limits: Limits = PLENTY, clock: Clock | None = None) -> Iterator[RelayServer]:
+def running_relay(
+    directory: Path,
+    limits: Limits = PLENTY,
+    clock: Clock | None = None,
+    certificate: tuple[Path, Path] | None = None,
+) -> Iterator[RelayServer]:
     """Run a relay on ``directory``."""
-    server = RelayServer(directory, limits, clock)
+    server = RelayServer(directory, limits, clock, certificate)
     try:
         yield server
     finally:

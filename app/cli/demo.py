@@ -82,6 +82,7 @@ def _closing(done: DemoReport, keep: Path | None) -> list[str]:
             exact=len(exact),
             seconds=f"{sum(done.phases.values()):.0f}",
         ),
+        text("cli.demo.relay", relay=done.relay),
         text("cli.demo.keyring", keyring=done.keyring),
     ]
     return lines if keep is None else [*lines, text("cli.demo.kept", path=keep)]

@@ -1,4 +1,4 @@
-"""``consilium federation``: creating or joining a federation, confirming the others, starting, seeing where it stands."""
+"""``consilium federation``: creating or joining a federation, confirming the others, starting, its status."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.options import Json, Profile, answer
+from app.core.errors import PeerProblem
 from app.core.files import read_limited, write_atomic
 from app.core.secret import SecretBytes
 from app.core.services.connect import connect
-from app.texts import explain_code, text
+from app.texts import explain, text
 
 federation = typer.Typer(help="Create or join a federation.")
 
@@ -31,7 +32,7 @@ def create(
     catalogue: Annotated[Path, typer.Option(metavar="FILE", dir_okay=False, help="The catalogue (TOML).")],
     quorum: Annotated[
         int | None,
-        typer.Option(min=2, metavar="T", help="How many sites open a result together (default: all up to three, then all but one)."),
+        typer.Option(min=2, metavar="T", help="How many sites open a result together (3: all; more: all but one)."),
     ] = None,
     relay_ca: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The relay's private CA (PEM), if it has one.")
@@ -153,7 +154,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         return [text("cli.federation.none", site=found["site"])]
     lines = [text("cli.federation.name", name=found["name"], stage=_stage(found))]
     if found["stage"] == "failed":
-        lines.append(explain_code(found["code"]))
+        lines.append(_said(found["code"], {"site": found["blamed"]}))
     lines += [f"  {line}" for each in found["sites"] for line in _site(each)]
     if found["of"] >= 2:
         lines.append(_quorum(found["quorum"], found["of"]))
@@ -161,9 +162,11 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(text("cli.federation.traffic", sites=found["of"], size=f"{found['traffic_bytes'] / 1e9:.1f}"))
     if found["refusals"]:
         last = found["refusals"][-1]
-        lines.append(text("cli.federation.refused", time=_local(last["time"]), what=explain_code(last["code"])))
-    if found.get("trouble"):
-        lines.append(text("cli.federation.offline", what=explain_code(found["trouble"])))
+        lines.append(
+            text("cli.federation.refused", time=_local(last["time"]), what=_said(last["code"], last["params"]))
+        )
+    if trouble := found.get("trouble"):
+        lines.append(text("cli.federation.offline", what=_said(trouble["code"], trouble["params"])))
     return lines
 
 
@@ -217,7 +220,7 @@ def _site(site: dict[str, Any]) -> list[str]:
     elif site["state"] in {"late to sign", "awaited", "does not sign"} and site["contact"]:
         lines.append("  " + text("cli.federation.contact", contact=site["contact"]))
     if site["reason"]:
-        lines.append("  " + explain_code(site["reason"]))
+        lines.append("  " + _said(site["reason"], {"site": site["name"]}))
     return lines
 
 
@@ -225,6 +228,10 @@ def _quorum(quorum: int, sites: int) -> str:
     if quorum == sites:
         return text("cli.federation.quorum_all", sites=sites)
     return text("cli.federation.quorum", quorum=quorum, sites=sites)
+
+
+def _said(code: str, params: dict[str, Any]) -> str:
+    return explain(PeerProblem(code, **params)).what
 
 
 def _local(time: int) -> str:

@@ -10,9 +10,8 @@ import typer
 
 from app.cli.options import Json, Profile, answer
 from app.core.clock import SystemClock
-from app.core.errors import PeerProblem, UserError
-from app.texts import explain as explain_error
-from app.texts import preferred_language, text
+from app.core.errors import UserError
+from app.texts import explain_code, preferred_language, text
 
 if TYPE_CHECKING:
     from app.core.catalogue.model import Catalogue
@@ -214,7 +213,7 @@ def _line(found: dict[str, Any]) -> str:
     if counted is None:
         state = text(f"cli.query.state.{found['state']}")
         if found["code"]:
-            state += ": " + explain_error(PeerProblem(found["code"])).what
+            state += ": " + explain_code(found["code"])
         return text("cli.query.open", id=id, text=asked, state=state)
     key = "cli.query.exact" if counted["exact"] else "cli.query.noised"
     return text(
@@ -225,7 +224,7 @@ def _line(found: dict[str, Any]) -> str:
 def _site_line(each: dict[str, Any]) -> str:
     state = text("cli.query.site_state." + each["state"].replace(" ", "_"))
     if each["code"] and each["state"] == "declined":
-        state += ": " + explain_error(PeerProblem(each["code"])).what
+        state += ": " + explain_code(each["code"])
     return text("cli.query.site", site=each["site"], state=state)
 
 

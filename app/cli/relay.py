@@ -115,16 +115,16 @@ def _plain(finding: Finding) -> dict[str, object]:
 def _sentence(finding: Finding) -> str:
     if finding.problem is not None:
         told = explain(finding.problem)
-        sentences = " ".join(filter(None, (told.what, told.next)))
+        said = " ".join(filter(None, (told.what, told.next)))
         mark = text("cli.relay.notice") if finding.notice else text("cli.relay.trouble")
-        return f"{mark} {sentences}"
+        return f"{mark} {said}"
     sentences = {
-        "proxy": text("cli.relay.found_proxy", **finding.params),
-        "reach": text("cli.relay.found_reach", **finding.params),
-        "certificate": text("cli.relay.found_certificate", **finding.params),
+        "proxy": text("cli.relay.found_proxy", None, **finding.params),
+        "reach": text("cli.relay.found_reach", None, **finding.params),
+        "certificate": text("cli.relay.found_certificate", None, **finding.params),
         "inspection": text("cli.relay.found_no_inspection"),
-        "version": text("cli.relay.found_version", **finding.params),
-        "clock": text("cli.relay.found_clock", **finding.params),
+        "version": text("cli.relay.found_version", None, **finding.params),
+        "clock": text("cli.relay.found_clock", None, **finding.params),
     }
     direct = finding.step == "proxy" and not finding.params["proxy"]
     return text("cli.relay.found_direct") if direct else sentences[finding.step]

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.options import Json, Profile, answer
-from app.core.errors import PeerProblem
-from app.texts import explain, preferred_language, text
+from app.texts import explain_code, preferred_language, text
 
 request = typer.Typer(help="Answer what other sites ask.")
 
@@ -83,7 +82,7 @@ def _tell(found: dict[str, Any], as_json: bool) -> None:
 def _line(found: dict[str, Any]) -> str:
     state = text(f"cli.request.state.{found['state']}")
     if found["code"]:
-        state += ": " + explain(PeerProblem(found["code"])).what
+        state += ": " + explain_code(found["code"])
     return text("cli.request.line", id=found["id"][:12], asker=found["asker"], text=found["text"], state=state)
 
 

@@ -27,11 +27,19 @@ from app.core.federation import ceremony as ceremonies
 from app.core.federation import ceremony_work as work
 from app.core.federation import envelope as envelopes
 from app.core.federation import query_messages as messages
-from app.core.federation.ceremony_messages import COMMIT, REVEAL, STOP
 from app.core.federation import rounds
+from app.core.federation.ceremony_messages import COMMIT, REVEAL, STOP
 from app.core.federation.query_session import DONE, FAILED, OPEN, Made
 from app.core.secret import SecretBytes
-from tests.federation_sites import PARAMETERS, SMOKERS, Federation, KnownNumber, encrypted, ready_federation, parse, root_of
+from tests.federation_sites import (
+    PARAMETERS,
+    SMOKERS,
+    Federation,
+    KnownNumber,
+    encrypted,
+    parse,
+    ready_federation,
+)
 
 SESSION = bytes(range(32))
 GOOD = {"code": "query.too_few_sites"}
@@ -150,7 +158,12 @@ def test_what_is_not_for_us_is_refused(lasting: Federation) -> None:
 
 def test_a_body_from_another_envelope_or_for_others_is_refused(lasting: Federation) -> None:
     context = envelopes.body_context(
-        federation=lasting.roster.federation_id, type=messages.FAIL, sender=3, recipients=(), session=SESSION, id=bytes(16)
+        federation=lasting.roster.federation_id,
+        type=messages.FAIL,
+        sender=3,
+        recipients=(),
+        session=SESSION,
+        id=bytes(16),
     )
     plain = codec.encode({"code": "x"})
     whole = envelopes.seal_body(plain, lasting.roster.keys, context)
@@ -159,14 +172,23 @@ def test_a_body_from_another_envelope_or_for_others_is_refused(lasting: Federati
     refused(lasting, forged(lasting, id=bytes(16), body=others), "envelope.body_not_for_us")
     wrong = envelopes.seal_body(plain, {1: lasting.roster.keys[2]}, context)
     refused(lasting, forged(lasting, id=bytes(16), body=wrong), "envelope.body_damaged")
-    refused(lasting, forged(lasting, body=envelopes.seal_body(b"\xff", {1: lasting.roster.keys[1]}, context)), "envelope.body_damaged")
+    refused(
+        lasting,
+        forged(lasting, body=envelopes.seal_body(b"\xff", {1: lasting.roster.keys[1]}, context)),
+        "envelope.body_damaged",
+    )
 
 
 def test_a_sealed_body_that_is_not_canonical_is_refused(lasting: Federation) -> None:
     for plain, code in ((b"\xff\xff", "codec.malformed"), (b"\x18\x01", "codec.not_canonical")):
         id_ = lasting[3].site.random(16)
         context = envelopes.body_context(
-            federation=lasting.roster.federation_id, type=messages.FAIL, sender=3, recipients=(), session=SESSION, id=id_
+            federation=lasting.roster.federation_id,
+            type=messages.FAIL,
+            sender=3,
+            recipients=(),
+            session=SESSION,
+            id=id_,
         )
         body = envelopes.seal_body(plain, lasting.roster.keys, context)
         refused(lasting, forged(lasting, id=id_, body=body), code)
@@ -337,7 +359,11 @@ def dealing(change: Callable[[bytes], bytes]) -> Callable[[Federation, dict[str,
 
 
 def flip_value(plain: bytes) -> bytes:
-    return plain[: crypto_format.HEADER_SIZE] + bytes([plain[crypto_format.HEADER_SIZE] ^ 1]) + plain[crypto_format.HEADER_SIZE + 1 :]
+    return (
+        plain[: crypto_format.HEADER_SIZE]
+        + bytes([plain[crypto_format.HEADER_SIZE] ^ 1])
+        + plain[crypto_format.HEADER_SIZE + 1 :]
+    )
 
 
 @pytest.mark.parametrize(
@@ -380,9 +406,6 @@ def test_a_wrong_component_of_any_key_is_found(tmp_path: Path) -> None:
                 assert node.ceremony.advance().code == "ceremony.check_failed"
 
 
-JUNK = [None, 7, "text", b"bytes", [], [1], [[1, 2, 3]], {"blob": 7}, [b"x", 1], -1, True]
-
-
 @pytest.mark.parametrize("round_", rounds.ROUNDS)
 def test_a_malformed_payload_names_its_site(tmp_path: Path, round_: str) -> None:
     good = {
@@ -403,30 +426,40 @@ def test_a_malformed_payload_names_its_site(tmp_path: Path, round_: str) -> None
             assert node.refusals == [("ceremony.malformed", 3)]
 
 
-@pytest.mark.parametrize("junk", JUNK, ids=repr)
-def test_junk_in_dealing_and_check_names_its_site(tmp_path: Path, junk: object) -> None:
-    spoilers: dict[str, Callable[[Federation, dict[str, Any]], Any]] = {
-        "all dealt": lambda _, payload: {"blobs": junk},
-        "own dealt": lambda _, payload: {"blobs": [*payload["blobs"][:2], junk]},
-        "dealt to 1": lambda _, payload: {"blobs": [junk, *payload["blobs"][1:]]},
-    }
-    checks: dict[str, Callable[[Federation, dict[str, Any]], Any]] = {
-        "all shares": lambda _, payload: {"shares": junk},
-        "one share": lambda _, payload: {"shares": [junk]},
-        "a share's bytes": lambda _, payload: {"shares": [[1, junk]]},
-    }
-    codes = {"ceremony.malformed", "ceremony.check_share_missing", "release.wrong_share"}
-    for round_, group in ((rounds.DEALING, spoilers), (rounds.CHECK, checks)):
-        for name, change in group.items():
-            with ceremony_of(tmp_path / name, 3, 2, saying(round_, change)) as stack:
-                for position in (1, 2):
-                    status = stack.federation[position].ceremony.advance()  # type: ignore[attr-defined]
-                    assert (status.state, status.site) == (ceremonies.FAILED, "Site 3"), name
-                    assert status.code in codes
+JUNK = [None, 7, "text", b"bytes", [1], [[1, 2, 3]], {"blob": 7}, [b"x", 1], True]
+SPOILED: dict[str, tuple[str, Callable[[dict[str, Any], Any], dict[str, Any]]]] = {
+    "all dealt": (rounds.DEALING, lambda good, junk: good | {"blobs": junk}),
+    "dealt to itself": (rounds.DEALING, lambda good, junk: good | {"blobs": [*good["blobs"][:2], junk]}),
+    "dealt to site 1": (rounds.DEALING, lambda good, junk: good | {"blobs": [junk, *good["blobs"][1:]]}),
+    "all shares": (rounds.CHECK, lambda good, junk: good | {"shares": junk}),
+    "one share": (rounds.CHECK, lambda good, junk: good | {"shares": [junk]}),
+    "a share's bytes": (rounds.CHECK, lambda good, junk: good | {"shares": [[1, junk]]}),
+    "all tags": (rounds.CHECK, lambda good, junk: good | {"pads": junk}),
+    "one tag": (rounds.CHECK, lambda good, junk: good | {"pads": [junk, *good["pads"][1:]]}),
+    "a tag for itself": (rounds.CHECK, lambda good, junk: good | {"pads": [*good["pads"][:2], junk]}),
+}
 
 
-@pytest.mark.parametrize("round_", [rounds.PUBLIC_KEY, rounds.RELINEARIZATION_1, rounds.RELINEARIZATION_2, rounds.ROTATION])
-@pytest.mark.parametrize("kind", ["cut", "too large a residue", "another round's"])
+@pytest.mark.parametrize(("place", "junk"), list(zip(SPOILED, JUNK, strict=True)))
+def test_junk_in_dealing_and_check_names_its_site(tmp_path: Path, place: str, junk: object) -> None:
+    round_, change = SPOILED[place]
+    with ceremony_of(tmp_path, 3, 2, saying(round_, lambda _, good: change(good, junk))) as stack:
+        for position in (1, 2):
+            status = stack.federation[position].ceremony.advance()  # type: ignore[attr-defined]
+            assert (status.state, status.site) == (ceremonies.FAILED, "Site 3")
+            assert status.code in {"ceremony.malformed", "release.wrong_share"}
+
+
+@pytest.mark.parametrize(
+    ("round_", "kind"),
+    [
+        (rounds.PUBLIC_KEY, "cut"),
+        (rounds.RELINEARIZATION_1, "too large a residue"),
+        (rounds.RELINEARIZATION_2, "another round's"),
+        (rounds.ROTATION, "too large a residue"),
+        (rounds.ROTATION, "cut"),
+    ],
+)
 def test_a_share_that_is_not_one_names_its_site(tmp_path: Path, round_: str, kind: str) -> None:
     def change(federation: Federation, payload: dict[str, Any]) -> dict[str, Any]:
         blobs = federation[3].profile.blobs
@@ -466,15 +499,11 @@ def test_a_dealing_copied_from_another_site_names_its_copier(tmp_path: Path) -> 
     """Site 3 hands on what site 2 dealt: it is bound to its dealer and does not open."""
 
     def copy(federation: Federation, payload: dict[str, Any]) -> dict[str, Any]:
-        [own] = [
-            reveal
-            for (round_, sender), reveal in federation[3].ceremony.heard().reveals.items()
-            if (round_, sender) == (rounds.ROTATION, 2)
-        ]
-        assert own
-        others = list(federation[2].profile.blobs.names())
-        sealed = [name for name in others if len(federation[2].profile.blobs.get(name, limit=1 << 27)) == payload["blobs"][0][1]]
-        return {"blobs": [[sealed[0], payload["blobs"][0][1]]] * 3} if sealed else {"blobs": payload["blobs"][::-1]}
+        size = payload["blobs"][0][1]
+        dealt = [federation[2].profile.blobs.get(name, limit=1 << 27) for name in federation[2].profile.blobs.names()]
+        names = [federation[3].profile.blobs.put(data, limit=size) for data in dealt if len(data) == size]
+        assert len(names) == 3
+        return {"blobs": [[name, size] for name in names]}
 
     with ceremony_of(tmp_path, 3, 2, saying(rounds.DEALING, copy)) as stack:
         status = stack.federation[1].ceremony.advance()  # type: ignore[attr-defined]
@@ -486,7 +515,11 @@ def test_two_different_words_in_one_round_name_their_site(tmp_path: Path, type_:
     with Federation(tmp_path, 3, 2) as federation:
         node, session = federation[3], federation[3].ceremony.session
         other = {
-            COMMIT: {"round": rounds.RANDOMNESS, "transcript": rounds.first_transcript(session), "commitment": bytes(32)},
+            COMMIT: {
+                "round": rounds.RANDOMNESS,
+                "transcript": rounds.first_transcript(session),
+                "commitment": bytes(32),
+            },
             REVEAL: {"round": rounds.RANDOMNESS, "salt": bytes(32), "payload": b"another"},
         }[type_]
         second = node.mailroom.draft(type_, session, other).envelope
@@ -520,7 +553,11 @@ def test_a_reveal_other_than_the_commitment_names_its_site(tmp_path: Path) -> No
         federation.settle()
         for position in (1, 2):
             status = federation[position].ceremony.advance()
-            assert (status.state, status.code, status.site) == (ceremonies.FAILED, "ceremony.commitment_broken", "Site 3")
+            assert (status.state, status.code, status.site) == (
+                ceremonies.FAILED,
+                "ceremony.commitment_broken",
+                "Site 3",
+            )
             assert federation[position].refusals == [("ceremony.commitment_broken", 3)]
 
 
@@ -544,22 +581,37 @@ def test_a_failed_ceremony_stays_failed(tmp_path: Path) -> None:
             assert list(node.profile.blobs.names()) == []
 
 
-def test_nobody_computes_with_a_share_of_a_killed_worker(tmp_path: Path) -> None:
-    """What a worker could not finish is nobody's fault: the ceremony goes on with the next one."""
-    with Federation(tmp_path, 2, 2) as federation:
-        original, failures = work.build_keys, []
+def test_a_failure_that_nobody_caused_names_nobody(tmp_path: Path) -> None:
+    """Summing fails although every site's share is well-formed: the ceremony fails, and no site is blamed."""
 
-        def dying(*given: Any) -> None:
-            if not failures:
-                failures.append(given)
-                raise ProtocolViolation("format.wrong_size", size=1, expected=2)  # a damaged file, seen while summing
-            original(*given)
+    def failing(*given: Any) -> None:
+        raise ProtocolViolation("format.wrong_size", size=1, expected=2)
 
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(work, "build_keys", dying)
-            federation.settle()
+    with Federation(tmp_path, 2, 2) as federation, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work, "build_keys", failing)
+        federation.settle()
+        for node in federation.nodes.values():
+            status = node.ceremony.advance()
+            assert (status.state, status.code, status.site) == (ceremonies.FAILED, "format.wrong_size", "")
+
+
+def test_who_stops_is_named_to_those_who_wait(tmp_path: Path) -> None:
+    """Only site 1 sees what is wrong (its dealt value does not open): the others learn that it stopped."""
+
+    def spoil(federation: Federation, payload: dict[str, Any]) -> dict[str, Any]:
+        name, size = payload["blobs"][0]
+        broken = bytearray(federation[3].profile.blobs.get(name, limit=size))
+        broken[-1] ^= 1
+        name = federation[3].profile.blobs.put(bytes(broken), limit=size)
+        return {"blobs": [[name, size], *payload["blobs"][1:]]}
+
+    with ceremony_of(tmp_path, 3, 2, saying(rounds.DEALING, spoil)) as stack:
+        federation = stack.federation  # type: ignore[attr-defined]
         status = federation[1].ceremony.advance()
-        assert (status.state, status.code, status.site) == (ceremonies.FAILED, "format.wrong_size", "")
+        assert (status.state, status.code, status.site) == (ceremonies.FAILED, "identity.cannot_open", "Site 3")
+        status = federation[2].ceremony.advance()
+        assert (status.state, status.code, status.site) == (ceremonies.FAILED, "ceremony.stopped", "Site 1")
+        assert federation[2].refusals == [("ceremony.stopped", 1)]
 
 
 # --- queries ------------------------------------------------------------------------------------------------------
@@ -625,7 +677,10 @@ def test_a_contribution_copied_from_another_site(federation: Federation) -> None
     federation[3].desk._contributor = Copying(stolen)
     session = federation.ask(1, quorum=(1, 2))
     federation.settle()
-    federation[2].desk._contributor, federation[3].desk._contributor = federation[2].contributor, federation[3].contributor
+    federation[2].desk._contributor, federation[3].desk._contributor = (
+        federation[2].contributor,
+        federation[3].contributor,
+    )
     check_refused_query(federation, session, "query.contribution_repeated", 3)
 
 
@@ -949,7 +1004,3 @@ def test_what_comes_after_the_end_changes_nothing(federation: Federation) -> Non
     assert result is not None
     assert (result.numbers, result.declined) == ((600,), {})
     assert federation[1].desk.status(session).state == DONE
-
-
-def test_roots_are_those_of_the_sites() -> None:
-    assert MemberKey.from_root(root_of(3)).public != MemberKey.from_root(root_of(2)).public

@@ -6,13 +6,16 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from app.core.errors import EnvironmentProblem
 from app.core.federation import ceremony as ceremonies
 from app.core.federation import rounds
 from app.core.federation.ceremony_messages import COMMIT, REVEAL
+from app.core.federation.local_site import LocalSite
 from app.core.federation.public_file import load_public_file
 from app.core.federation.rounds import ROUNDS
 from tests.crash import Killer, leftovers
@@ -61,7 +64,9 @@ def test_a_site_killed_between_any_two_steps_goes_on(
         said = Counter((each.sender, each.type) for each in map(parse, federation.post.sent.values()))
         assert set(said.values()) == {len(ROUNDS)}
     if stride == 1:
-        assert {"after generate_share", "after decryption_share", "before build_keys", "before rename"} < set(killer.kills)
+        assert {"after generate_share", "after decryption_share", "before build_keys", "before rename"} < set(
+            killer.kills
+        )
         assert len(killer.kills) > 250
 
 
@@ -110,6 +115,28 @@ def test_a_failing_ceremony_killed_before_it_sweeps_is_swept_later(tmp_path: Pat
         assert list((federation.directory(1) / "keys").iterdir()) == []
         assert federation[1].profile.sealed_secrets.names() == ("dealt share",)
         assert federation[1].refusals == [("release.wrong_share", 2)]
+
+
+def test_a_worker_killed_at_any_task_costs_nothing_but_time(tmp_path: Path) -> None:
+    with Federation(tmp_path, 2, 2) as federation, pytest.MonkeyPatch.context() as patch:
+        original, killed = LocalSite.compute, set()
+
+        def compute(site: LocalSite, task: Callable[..., object], *arguments: object) -> object:
+            if (site.position, task) not in killed:
+                killed.add((site.position, task))
+                raise EnvironmentProblem("worker.killed")
+            return original(site, task, *arguments)
+
+        patch.setattr(LocalSite, "compute", compute)
+        problems = 0
+        while any(node.ceremony._stored()["state"] != ceremonies.READY for node in federation.nodes.values()):
+            try:
+                federation.settle()
+            except EnvironmentProblem as problem:
+                assert problem.code == "worker.killed"
+                problems += 1
+        assert problems == len(killed) == 12
+        check_end(federation)
 
 
 def died(point: int) -> int:

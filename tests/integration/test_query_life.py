@@ -232,7 +232,13 @@ def test_a_question_that_cannot_be_is_refused_before_it_is_sent(tmp_path: Path) 
                 federation.ask(1, **wrong)  # type: ignore[arg-type]
         with pytest.raises(UserError):
             federation[1].desk.ask(
-                Query(Flag("unheard_of")), text="", epsilon=None, contributors=(1,), quorum=(1, 2), minimum=1, purpose="x"
+                Query(Flag("unheard_of")),
+                text="",
+                epsilon=None,
+                contributors=(1,),
+                quorum=(1, 2),
+                minimum=1,
+                purpose="x",
             )
         assert federation[1].profile.sessions.all(kind="query") == ()
         assert federation[1].profile.sealed_secrets.names("query") == ()

@@ -81,7 +81,7 @@ class Ceremony:
         self._site = site
         self._mailroom = mailroom
         self._post = post
-        self.session = site.roster.hash
+        self.session = site.roster.ceremony
         self._parameters = site.roster.parameters
         self._payloads: dict[str, Callable[[Heard, SecretBytes, str], dict[str, Any]]] = {
             rounds.RANDOMNESS: self._randomness,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -144,9 +144,12 @@ class InvitedDesk(Desk):
             "facts": None,
         }
 
-    def introduce(self, asking: Joining, members: tuple[RelayMember, ...]) -> None:
+    def introduce(
+        self, asking: Joining, members: tuple[RelayMember, ...], also: Callable[[], None] = lambda: None
+    ) -> None:
         """Having been let in by the relay, introduce ourselves to the creator: from now on this is our joining.
 
+        ``also`` is done in the same transaction.
         Raises ProtocolViolation ``joining.creator_differs`` if no member has the key that the invitation names, or
         ``joining.not_let_in`` if we are not among the members.
         """
@@ -177,6 +180,7 @@ class InvitedDesk(Desk):
             self.say(messages.INTRODUCTION, asking.session.id, introduction, {CREATOR: host}, sender=place)
             self.store.sealed_secrets.remove(name)
             self.store.settings.put(JOINING, asking.session.id)
+            also()
 
     # --- confirming -------------------------------------------------------------------------------------------------
 
@@ -272,9 +276,8 @@ class InvitedDesk(Desk):
         for earlier in self.proposals():
             if earlier.state == SIGNED:
                 self.move(earlier, SUPERSEDED, data_of(earlier))
-        objection = self._objection(here, proposal)
-        if objection:
-            code = f"joining.proposal_{objection}"
+        code = self._objection(here, proposal)
+        if code:
             self.add(roster.hash, PROPOSED_ROSTER, REFUSED, {**data, "code": code})
             self.say(messages.REFUSAL, roster.hash, Refusal(code), host, sender=here.place)
             self.refuse(ProtocolViolation(code, site=here.creator), CREATOR)
@@ -284,20 +287,20 @@ class InvitedDesk(Desk):
             self.say(messages.SIGNATURE, roster.hash, signature, host, sender=here.place)
 
     def _objection(self, here: Joining, proposal: Proposal) -> str:
-        """Return why we do not sign, or nothing."""
+        """Return the code of why we do not sign, or nothing."""
         roster, facts, current = proposal.roster, here.facts, self.profile.roster
         if not (here.ours and here.session.state == SEEN and facts is not None):
-            return "unready"
+            return "joining.proposal_unready"
         ours = next((site for site in roster.sites if site.key == self.key.public), None)
         known = self.profile.site_name, self.profile.site_contact
         objections = {
-            "federation": (roster.federation_id, roster.name, roster.parameters.name, roster.previous)
+            "joining.proposal_federation": (roster.federation_id, roster.name, roster.parameters.name, roster.previous)
             != (self.federation_id, facts.name, facts.parameters, b"" if current is None else current.hash),
-            "creator": (roster.sites[0].key, roster.sites[0].name) != (here.host, here.creator),
-            "us": ours is None or not same_name(ours.name, known[0]) or ours.contact != known[1],
-            "catalogue": roster.catalogue_hash != facts.catalogue,
-            "quorum": roster.quorum != (facts.quorum or default_quorum(len(roster.sites))),
-            "program": ours is not None and proposal.programs[ours.position - 1] != THIS_PROGRAM,
+            "joining.proposal_creator": (roster.sites[0].key, roster.sites[0].name) != (here.host, here.creator),
+            "joining.proposal_us": ours is None or not same_name(ours.name, known[0]) or ours.contact != known[1],
+            "joining.proposal_catalogue": roster.catalogue_hash != facts.catalogue,
+            "joining.proposal_quorum": roster.quorum != (facts.quorum or default_quorum(len(roster.sites))),
+            "joining.proposal_program": ours is not None and proposal.programs[ours.position - 1] != THIS_PROGRAM,
         }
         return next((name for name, holds in objections.items() if holds), "")
 

@@ -326,10 +326,18 @@ READERS: Mapping[str, Callable[[Any], Message]] = {
 }
 
 REFUSALS = frozenset(
-    f"joining.proposal_{what}" for what in ("federation", "creator", "us", "catalogue", "quorum", "program", "unready")
+    {
+        "joining.proposal_unready",
+        "joining.proposal_federation",
+        "joining.proposal_creator",
+        "joining.proposal_us",
+        "joining.proposal_catalogue",
+        "joining.proposal_quorum",
+        "joining.proposal_program",
+    }
 )
-"""Why a site does not sign: another federation, creator, name or key of ours, catalogue, quorum, program, or not yet
-confirmed on this side."""
+"""Why a site does not sign: it has not confirmed yet; another federation; another creator; not our name or key;
+another catalogue, quorum or program."""
 
 
 def session_of(federation_id: bytes, invitation: bytes) -> bytes:

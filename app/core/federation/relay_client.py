@@ -442,10 +442,12 @@ class RelayPost:
 
     def _log_in(self) -> Session:
         self.line.about().check()
-        try:
-            return self._answer_challenge()
-        except EnvironmentProblem:  # the line broke, and a challenge cannot be answered twice
-            return self._answer_challenge()
+        for failures in range(1, _TRIES):
+            try:
+                return self._answer_challenge()
+            except EnvironmentProblem:  # the line broke, and a challenge cannot be answered twice
+                self.line.pause(failures)
+        return self._answer_challenge()
 
     def _answer_challenge(self) -> Session:
         asked = self._clock.now()

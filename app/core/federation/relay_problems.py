@@ -46,7 +46,8 @@ def from_exception(error: requests.RequestException, address: RelayAddress, rout
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate(cause, address, route)
-    if isinstance(error, requests.exceptions.SSLError):
+    cut = any(isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) for cause in causes)
+    if isinstance(error, requests.exceptions.SSLError) and not cut:
         return EnvironmentProblem("relay.tls_failed", host=address.host)
     if any(isinstance(cause, NameResolutionError) for cause in causes):
         return EnvironmentProblem("relay.unknown_host", host=address.host)

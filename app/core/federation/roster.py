@@ -109,6 +109,11 @@ class Roster:
         """SHA-256 of the canonical bytes."""
         return hashlib.sha256(self._signed).digest()
 
+    @property
+    def ceremony(self) -> bytes:
+        """The session id of this roster's ceremony; the roster's own hash names the session in which it is signed."""
+        return codec.digest(["consilium ceremony session v1", self.hash])
+
     @classmethod
     def from_plain(cls, value: object) -> Roster:
         """Read a roster from outside; raises ProtocolViolation ``roster.malformed``."""

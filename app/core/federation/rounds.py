@@ -159,7 +159,7 @@ def _waiting(heard: Heard, step: Await) -> Await | Abort:
 
 
 def first_transcript(session: bytes) -> bytes:
-    """Return the transcript before the first round; the session id is the roster's hash."""
+    """Return the transcript before the first round; the session id is made of the roster's hash."""
     return codec.digest(["consilium ceremony v1", session])
 
 

@@ -1,8 +1,9 @@
 """The agent: answers the other sites as long as it runs, with nobody present.
 
 The owner's thread stores what came in, does this site's work and queues what it has to say; three couriers poll the
-relay, upload and send, and download. A message is acknowledged to the relay when it is stored; it is marked as sent when
-the relay has it; blobs are uploaded before the message that names them. Whatever is killed at any point is done again.
+relay, upload and send, and download. A message is acknowledged to the relay when it is stored; it is marked as sent
+when the relay has it; blobs are uploaded before the message that names them. Killed at any point, it does again what
+was not noted as done.
 """
 
 from __future__ import annotations
@@ -131,11 +132,13 @@ class Agent:
 
     def turn(self, seconds: float) -> None:
         """Do the next thing, waiting for it at most ``seconds``."""
-        self.owner.turn(max(0.0, min(seconds, self._due - time.monotonic())))
+        wait = 0.0 if self.owner.stirred else min(seconds, self._due - time.monotonic())
+        self.owner.turn(max(0.0, wait))
         if self._stop.is_set():
             return
         if self.owner.stirred or time.monotonic() >= self._due:
             self._work()
+            self.owner.look()
         if self._joined() is not None:  # joining sends its own
             self._send()
         self._listen()

@@ -156,6 +156,7 @@ def find(name: str) -> Command:
     """Return a command, loading all that there are first. Raises UserError ``owner.unknown_command``."""
     from app.core.services import (  # noqa: PLC0415  (a client does without what they bring; they register)
         data_commands,  # noqa: F401
+        federation_commands,  # noqa: F401
         keys_commands,  # noqa: F401
         owner_commands,  # noqa: F401
         query_commands,  # noqa: F401

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,28 +19,46 @@ from typing import Any
 from app import __version__
 from app.core.catalogue.file import load_catalogue
 from app.core.catalogue.model import Catalogue
-from app.core.crypto.parameters import STANDARD_1, ParameterSet
+from app.core.crypto.parameters import STANDARD_1
 from app.core.crypto.private_keyring import PrivateSecretService
-from app.core.errors import EnvironmentProblem, UserError
-from app.core.federation.mailroom import LocalPost
-from app.core.federation.roster import LEAST_SITES, Roster
+from app.core.crypto.vault import PassphraseFile, open_keyring
+from app.core.errors import EnvironmentProblem, PeerProblem, UserError
+from app.core.federation.roster import LEAST_SITES, default_quorum
 from app.core.files import private_directory, write_atomic
-from app.core.jobs.pool import WorkerPool
 from app.core.paths import resource
 from app.core.query.oracle import count
 from app.core.query.text import parse
 from app.core.secret import SecretBytes
 from app.core.services import demo_data
-from app.core.services.asking import ask, read_answer
-from app.core.services.data import import_dataset, prepare
+from app.core.services.connect import Site, connect
+from app.core.services.data import prepare
 from app.core.services.demo_data import DemoData
-from app.core.services.founding import found
-from app.core.services.member import Member, hold_ceremony, settle
-from app.core.services.profile import OpenProfile, PassphraseSource, create_profile
+from app.core.services.demo_network import Network
+from app.core.services.federation_status import Stage
+from app.core.services.profile import PASSPHRASE_VARIABLE, PassphraseSource, create_profile
 
-CITIES = ("Lausanne", "Geneva", "Bern", "Basel", "Zurich", "Lugano", "Sion", "Fribourg", "Aarau", "St. Gallen", "Chur")
-MOST_SITES = 16
+CITIES = (
+    "Lausanne",
+    "Geneva",
+    "Bern",
+    "Basel",
+    "Zurich",
+    "Lugano",
+    "Sion",
+    "Fribourg",
+    "Aarau",
+    "St. Gallen",
+    "Chur",
+    "Lucerne",
+    "Winterthur",
+    "Biel",
+    "Thun",
+    "Solothurn",
+)
+MOST_SITES = len(CITIES)
 EPSILON = Fraction(1, 2)
+_LOOK_SECONDS = 0.2
+_PATIENCE_SECONDS = 600
 
 QUESTIONS: tuple[tuple[str, Fraction | None], ...] = (
     ("sex = female", None),
@@ -75,6 +95,7 @@ class DemoReport:
     quorum: int
     patients: int
     keyring: str
+    relay: str
     queries: list[DemoAnswer]
     phases: dict[str, float]
 
@@ -103,7 +124,6 @@ class Demo:
     quorum: int | None = None
     patients: int | None = None
     keep: Path | None = None
-    parameters: ParameterSet = STANDARD_1
     narrator: Narrator = field(default_factory=Narrator)
 
     def run(self) -> DemoReport:
@@ -115,33 +135,30 @@ class Demo:
             directory = stack.enter_context(_workplace(self.keep))
             with self._phase("data", phases, directory=str(directory)):
                 data = self._data()
-            passphrase = stack.enter_context(_keyring(self.keep))
-            executor = stack.enter_context(WorkerPool())
-            with self._phase("found", phases):
-                profiles = [
-                    stack.enter_context(self._site(directory, position, passphrase))
-                    for position in range(1, self.sites + 1)
-                ]
-                catalogue = load_catalogue(resource("demo", "lung.catalogue.toml"))
-                roster = found(
-                    profiles, name="Demo", catalogue=catalogue, parameters=self.parameters, quorum=self.quorum
-                )
-            post = LocalPost()
-            members = [Member(profile, executor, post) for profile in profiles]
-            with self._phase("ceremony", phases, sites=self.sites, quorum=roster.quorum):
-                hold_ceremony(members, post)
-            packages = self._prepare(directory, data, roster, members, phases)
+            passphrase = stack.enter_context(_keyring(directory, self.keep is not None))
+            catalogue = resource("demo", "lung.catalogue.toml")
+            with self._phase("join", phases):
+                network = stack.enter_context(Network(directory / "relay"))
+                keyring = self._join(directory, network, catalogue, passphrase)
+                places = [self._place(directory, position) for position in range(1, self.sites + 1)]
+                for place in places:
+                    network.start_agent(place)
+                sites = [stack.enter_context(connect(place)) for place in places]
+            with self._phase("ceremony", phases, sites=self.sites, quorum=self._quorum()):
+                self._hold_ceremony(sites)
+            packages = self._prepare(directory, data, sites[0], passphrase, phases)
             with self._phase("import", phases):
-                for member, package in zip(members, packages, strict=True):
-                    import_dataset(package, member.profile)
-            answers = self._ask(members, post, data, catalogue, phases)
+                for site, package in zip(sites, packages, strict=True):
+                    site.call("data.import", {"package": str(package), "preparer": None})
+            answers = self._ask(sites[0], data, load_catalogue(catalogue), phases)
             return DemoReport(
                 version=__version__,
-                parameters=self.parameters.name,
+                parameters=STANDARD_1.name,
                 sites=self.sites,
-                quorum=roster.quorum,
+                quorum=self._quorum(),
                 patients=data.patients,
-                keyring=profiles[0].secrets.kind,
+                keyring=keyring,
+                relay=network.url,
                 queries=answers,
                 phases={name: round(seconds, 3) for name, seconds in phases.items()},
             )
@@ -163,51 +180,95 @@ class Demo:
         self.narrator.begin("study" if self.patients is None else "generated", params)
         return data
 
-    def _site(self, directory: Path, position: int, passphrase: PassphraseSource | None) -> OpenProfile:
-        return create_profile(
-            directory / f"site-{position}",
-            name=site_name(position),
-            contact=f"research office {position}, +41 00 000 00 {position:02d}",
-            passphrase=passphrase,
-        )
+    def _quorum(self) -> int:
+        return default_quorum(self.sites) if self.quorum is None else self.quorum
+
+    def _place(self, directory: Path, position: int) -> Path:
+        return directory / f"site-{position}"
+
+    def _join(self, directory: Path, network: Network, catalogue: Path, passphrase: PassphraseSource | None) -> str:
+        """Make every site, let the first create the federation and the others join it; return the keyring's kind."""
+        keyring = ""
+        for position in range(1, self.sites + 1):
+            with create_profile(
+                self._place(directory, position),
+                name=site_name(position),
+                contact=f"research office, +41 00 000 00 {position:02d}",
+                passphrase=passphrase,
+            ) as profile:
+                keyring = profile.secrets.kind
+        founding = {
+            "relay": network.url,
+            "trust": network.authority,
+            "code": network.new_code(),
+            "name": "Demo",
+            "catalogue": str(catalogue),
+            "quorum": self._quorum(),
+        }
+        with connect(self._place(directory, 1)) as creator:
+            creator.call("federation.create", founding)
+            for position in range(2, self.sites + 1):
+                name, place = site_name(position), self._place(directory, position)
+                invitation = creator.call("federation.invite", {"site": name, "again": False})["text"]
+                with connect(place) as invited:
+                    words = " ".join(invited.call("federation.join", {"invitation": invitation})["words"])
+                    # two people read these words to each other on the telephone; here one program knows both sides
+                    creator.call("federation.confirm", {"site": name, "words": words})
+                    invited.call("federation.confirm", {"site": site_name(1), "words": words})
+            creator.call("federation.start", {"without": []})
+        return keyring
+
+    def _hold_ceremony(self, sites: list[Site]) -> None:
+        """Wait until every site is ready; the agents do the work."""
+        pause = threading.Event()
+        for site in sites:
+            while (found := site.call("federation.status"))["stage"] != Stage.READY:
+                if found["code"]:
+                    raise PeerProblem("demo.ceremony_failed", reason=str(found["code"]))
+                pause.wait(_LOOK_SECONDS)
 
     def _prepare(
-        self, directory: Path, data: DemoData, roster: Roster, members: list[Member], phases: dict[str, float]
+        self,
+        directory: Path,
+        data: DemoData,
+        site: Site,
+        passphrase: PassphraseSource | None,
+        phases: dict[str, float],
     ) -> list[Path]:
         template = resource("demo", "lung.mapping.toml").read_text("utf-8")
+        secrets_ = open_keyring() if passphrase is None else PassphraseFile(directory / "preparer.key", passphrase())
         packages = []
         with self._phase("prepare", phases):
             public_file = directory / "demo.public"
-            write_atomic(public_file, members[0].ceremony.result().to_bytes())
-            for site, member, patients in zip(roster.sites, members, data.sites, strict=True):
-                export = directory / f"site-{site.position}.csv"
-                mapping = directory / f"site-{site.position}.mapping.toml"
-                package = directory / f"site-{site.position}.consilium"
+            site.call("federation.export_public", {"path": str(public_file)})
+            for position, patients in enumerate(data.sites, start=1):
+                export = directory / f"site-{position}.csv"
+                mapping = directory / f"site-{position}.mapping.toml"
+                packages.append(directory / f"site-{position}.consilium")
                 demo_data.write_export(patients, export)
-                write_atomic(mapping, re.sub("(?m)^site = .*$", f'site = "{site.name}"', template).encode())
-                prepare(public_file, mapping, export, package, secrets=member.profile.secrets)
-                packages.append(package)
+                named = re.sub("(?m)^site = .*$", f'site = "{site_name(position)}"', template)
+                write_atomic(mapping, named.encode())
+                prepare(public_file, mapping, export, packages[-1], secrets=secrets_)
         return packages
 
-    def _ask(
-        self, members: list[Member], post: LocalPost, data: DemoData, catalogue: Catalogue, phases: dict[str, float]
-    ) -> list[DemoAnswer]:
-        asker, rows, answers = members[0], data.rows(), []
+    def _ask(self, asker: Site, data: DemoData, catalogue: Catalogue, phases: dict[str, float]) -> list[DemoAnswer]:
+        rows, answers = data.rows(), []
         with self._phase("queries", phases):
             for text, epsilon in QUESTIONS:
                 started = time.perf_counter()
-                session = ask(asker, text, epsilon=epsilon, purpose="demonstration")
-                settle(members, post)
-                answer = read_answer(asker, session, text)
+                found = asker.call("query.run", _request(text, epsilon))
                 seconds = time.perf_counter() - started
+                counted = found["answer"]
+                if counted is None:
+                    raise PeerProblem("query.failed", reason=str(found["code"]))
                 answers.append(
                     DemoAnswer(
                         text=text,
                         truth=count(parse(text, catalogue), rows, catalogue),
-                        released=answer.count,
-                        exact=answer.exact,
-                        noise_scale=answer.noise_scale,
-                        half_width=answer.half_width,
+                        released=int(counted["count"]),
+                        exact=bool(counted["exact"]),
+                        noise_scale=float(counted["noise_scale"]),
+                        half_width=int(counted["half_width"]),
                         seconds=round(seconds, 3),
                     )
                 )
@@ -215,10 +276,22 @@ class Demo:
         return answers
 
 
+def _request(text: str, epsilon: Fraction | None) -> dict[str, object]:
+    """Return the values of ``query.run`` for a question to every site."""
+    return {
+        "text": text,
+        "epsilon": "" if epsilon is None else str(epsilon),
+        "sites": [],
+        "minimum": 0,
+        "deadline": 0,
+        "purpose": "demonstration",
+        "wait": _PATIENCE_SECONDS,
+    }
+
+
 def site_name(position: int) -> str:
     """Return the pretend hospital's name at a roster position."""
-    known = CITIES[position - 1] if position <= len(CITIES) else f"Site {position}"
-    return known
+    return CITIES[position - 1]
 
 
 @contextmanager
@@ -237,20 +310,27 @@ def _workplace(keep: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _keyring(keep: Path | None) -> Iterator[PassphraseSource | None]:
+def _keyring(directory: Path, kept: bool) -> Iterator[PassphraseSource | None]:
     """Give None with a private Secret Service in use, or a passphrase for files; never the user's own keyring.
 
     A demo that is kept uses passphrase files, since the private keyring ends with the demo; the passphrase then lies
     beside the pretend hospitals.
     """
     with ExitStack() as stack:
-        if keep is None and _started(stack):
+        if not kept and _started(stack):
             yield None
             return
-    passphrase = SecretBytes(secrets.token_hex(16).encode())
-    if keep is not None:
-        write_atomic(keep / "passphrase.txt", passphrase.reveal() + b"\n")
-    yield lambda: passphrase
+        passphrase, path = SecretBytes(secrets.token_hex(16).encode()), directory / "passphrase.txt"
+        write_atomic(path, passphrase.reveal() + b"\n")
+        before = os.environ.get(PASSPHRASE_VARIABLE)
+        os.environ[PASSPHRASE_VARIABLE] = str(path)  # for the agents
+        try:
+            yield lambda: passphrase
+        finally:
+            if before is None:
+                del os.environ[PASSPHRASE_VARIABLE]
+            else:
+                os.environ[PASSPHRASE_VARIABLE] = before
 
 
 def _started(stack: ExitStack) -> bool:

@@ -98,7 +98,7 @@ def status(context: Context, values: Values) -> Result:
     trouble = _caught_up(context)
     return {
         **status_to_plain(federation_status(context.profile)),
-        "trouble": "" if trouble is None else trouble.code,
+        "trouble": None if trouble is None else {"code": trouble.code, "params": dict(trouble.params)},
     }
 
 
@@ -130,7 +130,8 @@ def status_to_plain(found: FederationStatus) -> Result:
         "formats": dict(found.formats),
         "round": found.round,
         "code": found.code,
-        "refusals": [{"time": at, "code": code} for at, code in found.refusals],
+        "blamed": found.blamed,
+        "refusals": [{"time": each.at, "code": each.code, "params": dict(each.details)} for each in found.refusals],
     }
 
 

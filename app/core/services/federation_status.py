@@ -16,7 +16,7 @@ from app.core.federation import ceremony as ceremonies
 from app.core.federation import ceremony_messages, rounds
 from app.core.federation.ceremony import Ceremony, CeremonyStatus
 from app.core.federation.ceremony_work import share_shape
-from app.core.federation.joining import INSTALLED, PROPOSED, SIGNED
+from app.core.federation.joining import INSTALLED, PREFIX, PROPOSED, SIGNED
 from app.core.federation.joining_creator import (
     CreatorDesk,
     InvitedSite,
@@ -32,10 +32,12 @@ from app.core.federation.roster import Roster, default_quorum
 from app.core.federation.six_words import six_words
 from app.core.services.membership import desk_of, membership
 from app.core.services.profile import OpenProfile
+from app.core.store.history import Refusal
 from app.core.store.sessions import Session
 
 SIGNING_TIME = 24 * 3600 * 1000
 """Milliseconds after which a site that has not signed is late; nothing happens by itself."""
+_MOST_REFUSALS = 20
 _COEFFICIENT = 6  # bytes of one coefficient at one prime, see crypto/format.py
 _KEY_ROUNDS = (rounds.PUBLIC_KEY, rounds.RELINEARIZATION_1, rounds.RELINEARIZATION_2, rounds.ROTATION)
 
@@ -101,7 +103,8 @@ class FederationStatus:
     formats: Mapping[str, int] = field(default_factory=dict)
     round: str = ""
     code: str = ""
-    refusals: tuple[tuple[int, str], ...] = ()
+    blamed: str = ""
+    refusals: tuple[Refusal, ...] = ()
 
 
 def traffic(parameters: ParameterSet, sites: int) -> int:
@@ -128,9 +131,9 @@ def status(profile: OpenProfile, ceremony: CeremonyStatus | None = None) -> Fede
     return FederationStatus(**{**found, **base, "relay": known.address.url, "refusals": _refusals(profile)})
 
 
-def _refusals(profile: OpenProfile) -> tuple[tuple[int, str], ...]:
-    """What was refused while joining, and when: somebody may have tried something."""
-    return tuple((each.at, each.code) for each in profile.store.refusals.all() if each.code.startswith("joining."))
+def _refusals(profile: OpenProfile) -> tuple[Refusal, ...]:
+    """What was refused while joining: somebody may have tried something."""
+    return tuple(each for each in profile.store.refusals.all() if each.code.startswith(PREFIX))[-_MOST_REFUSALS:]
 
 
 def _installed(desk: CreatorDesk | InvitedDesk) -> int:
@@ -267,13 +270,14 @@ def _under_way(
         "formats": {} if session is None else proposal_of(session).formats,
         "round": ceremony.round,
         "code": ceremony.code,
+        "blamed": ceremony.site,
     }
 
 
 def read_ceremony(profile: OpenProfile) -> CeremonyStatus:
     """Return where the ceremony of the present roster stands, reading only."""
     roster = profile.roster
-    session = None if roster is None else profile.store.sessions.get(roster.hash)
+    session = None if roster is None else profile.store.sessions.get(roster.ceremony)
     if session is None:
         return CeremonyStatus(ceremonies.RUNNING, rounds.ROUNDS[0])
     if session.state != ceremonies.RUNNING:

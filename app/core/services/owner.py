@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Executor
 from types import TracebackType
 from typing import Protocol, Self
@@ -125,6 +125,10 @@ class Owner:
             pass
         else:
             action()
+        self.look()
+
+    def look(self) -> None:
+        """Look at the commands that wait: something has happened."""
         for call in tuple(self._parked):
             self._step(call)
 
@@ -154,29 +158,35 @@ class Owner:
         command = commands.find(call.name)
         if command.online and self.carrier is None:
             self.go_online()
+        said: dict[str, str | int | float] = {}
         try:
             result = command.function(Context(self, call.job), Values(call.values))
             if isinstance(result, Generator):
                 result = yield from result
-        except Waiting:
+        except Waiting as waiting:
+            said = waiting.params
             if command.online:
-                yield from self._until_sent()
+                yield from self._until_sent(call, said)
             raise
         if command.online:
-            yield from self._until_sent()
+            yield from self._until_sent(call, said)
         return result
 
-    def _until_sent(self) -> Generator[float, None, None]:
-        """Wait until this site's messages have left; raises Waiting ``agent.kept`` when they cannot for now."""
-        while self.profile.store.outbox.unsent():
+    def _until_sent(self, call: Call, said: Mapping[str, str | int | float]) -> Generator[float, None, None]:
+        """Wait until the messages of a command have left; raises Waiting ``agent.kept`` when they cannot for now."""
+        yield 0.0  # the end of this step is when its messages are counted
+        while call.queued & self._unsent():
             if self.carrier is not None and self.carrier.trouble:
-                raise Waiting("agent.kept", reason=self.carrier.trouble)
+                raise Waiting("agent.kept", **{**said, "reason": self.carrier.trouble})
             yield LOOK_SECONDS
+
+    def _unsent(self) -> set[bytes]:
+        return {message.id for message in self.profile.store.outbox.unsent()}
 
     def _step(self, call: Call) -> None:
         if call.steps is None or call not in self._parked:  # another step has ended it
             return
-        self._current = call
+        self._current, before = call, self._unsent()
         try:
             seconds = call.steps.throw(Cancelled()) if call.job.cancel.cancelled else next(call.steps)
         except StopIteration as end:
@@ -188,6 +198,7 @@ class Owner:
             self._end(call, error)
         else:
             call.again = time.monotonic() + seconds
+            call.queued |= self._unsent() - before
         finally:
             self._current = None
 
@@ -240,10 +251,10 @@ class Owner:
         try:
             if call.steps is not None:
                 call.steps.throw(left)
-        except (ConsiliumError, Waiting) as said:
-            outcome = said
         except StopIteration as end:
             outcome = end.value
+        except Exception as said:
+            outcome = said
         self._end(call, outcome)
 
     def __enter__(self) -> Self:

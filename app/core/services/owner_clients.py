@@ -43,6 +43,8 @@ class Call:
         self.finished = False
         self.steps: Steps | None = None
         self.again = 0.0
+        self.queued: set[bytes] = set()
+        """The ids of the messages that this command has put into the outbox."""
         self._tell = tell
 
     def finish(self, outcome: Outcome) -> None:

@@ -58,7 +58,7 @@ def look_at(directory: Path) -> Found:
     stored = found.settings.get("roster")
     roster = None if stored is None else Roster.from_plain(codec.decode(stored, LIMIT))
     if roster is not None:
-        state = found.sessions.get(roster.hash, ceremony.RUNNING)
+        state = found.sessions.get(roster.ceremony, ceremony.RUNNING)
     else:
         state = JOINING if "joining relay" in found.settings else NEW
     site = found.settings.get("site name", b"").decode()

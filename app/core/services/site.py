@@ -229,9 +229,8 @@ def join(profile: OpenProfile, connect: Connect, text: str) -> Introduced:
         asking = desk.ask(invitation)
     relay = connect(address, invitation.federation_id)
     members = _let_in(profile, relay, invitation)
-    with profile.store.database.atomic():
-        desk.introduce(asking, members)
-        keep_membership(profile, Membership(False, address, invitation.federation_id))
+    joined = Membership(False, address, invitation.federation_id)
+    desk.introduce(asking, members, also=lambda: keep_membership(profile, joined))
     _deliver(profile, relay)
     return introduced(desk)
 
@@ -368,5 +367,5 @@ def _publish(profile: OpenProfile, desk: CreatorDesk, relay: Relay) -> None:
 def ceremony_failed(profile: OpenProfile) -> bool:
     """Return whether the ceremony of the present roster has failed, so that another may begin."""
     roster = profile.roster
-    session = None if roster is None else profile.store.sessions.get(roster.hash)
+    session = None if roster is None else profile.store.sessions.get(roster.ceremony)
     return session is not None and session.state == "failed"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import typer
@@ -15,8 +17,10 @@ from app.cli import keys as cli
 from app.core.crypto import passphrase, vault
 from app.core.crypto.recovery import make_words
 from app.core.errors import UserError
+from app.core.jobs.job import Job
 from app.core.secret import SecretBytes
 from app.core.services import keys as service
+from app.core.services.commands import Context, Values, find
 from tests.fake_profile import CHEAP, FakeProfile
 
 ROOT = SecretBytes(bytes(range(32)))
@@ -31,12 +35,19 @@ def profile(tmp_path: Path) -> FakeProfile:
 
 @pytest.fixture
 def run(profile: FakeProfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    @contextmanager
-    def open_profile(path: Path) -> Iterator[service.KeyProfile]:
-        assert path == tmp_path / "profile"
-        yield profile
+    class Here:
+        """Runs commands on the pretended profile."""
 
-    monkeypatch.setattr(cli, "_open", open_profile)
+        def call(self, name: str, values: Mapping[str, Any] | None = None) -> Any:
+            owner = SimpleNamespace(profile=profile)
+            return find(name).function(Context(owner, Job()), Values(values or {}))  # type: ignore[arg-type]
+
+    @contextmanager
+    def connect(path: Path) -> Iterator[Here]:
+        assert path == tmp_path / "profile"
+        yield Here()
+
+    monkeypatch.setattr(cli, "_connect", connect)
     monkeypatch.delenv("CONSILIUM_PASSPHRASE_FILE", raising=False)
 
     def invoke(*arguments: object, typed: str = "") -> tuple[int, str, str]:

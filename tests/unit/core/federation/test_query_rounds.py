@@ -32,9 +32,7 @@ from app.core.secret import SecretBytes
 KEY = SealingKey(SecretBytes(bytes(range(96)))).public
 
 
-def request(
-    contributors: tuple[int, ...] = (1, 2, 3), quorum: tuple[int, ...] = (1, 2), minimum: int = 1
-) -> Request:
+def request(contributors: tuple[int, ...] = (1, 2, 3), quorum: tuple[int, ...] = (1, 2), minimum: int = 1) -> Request:
     return Request(Query(Flag("smoker")), None, contributors, quorum, minimum, KEY, {"smoker": bytes(32)}, "A test")
 
 
@@ -50,7 +48,9 @@ def closing(contributors: tuple[int, ...]) -> Close:
     return Close(contributors, tuple(hash_of(1, p) for p in contributors))
 
 
-def heard(me: int, asked: Request | None = None, *, asker: int = 1, until: str = "share", attempt: int = 1, **changed: Any):
+def heard(
+    me: int, asked: Request | None = None, *, asker: int = 1, until: str = "share", attempt: int = 1, **changed: Any
+):
     """What a site has heard when everyone in ``attempt`` has done everything before ``until``."""
     asked = asked or request()
     done = ("commit", "close", "contribution", "share", "released").index(until)

@@ -1,4 +1,4 @@
-"""Coming together: from the first site to a roster that all have signed."""
+"""Coming together: from the first site to a roster that all have signed, and what a person can do wrong."""
 
 from __future__ import annotations
 
@@ -6,19 +6,347 @@ from pathlib import Path
 
 import pytest
 
+from app.core.crypto.parameters import STANDARD_1
+from app.core.errors import ConsiliumError
+from app.core.federation.invitation import LIFETIME
+from app.core.federation.trust import RelayAddress
 from app.core.services import site as service
-from tests.joining_sites import Gathering
+from app.core.services.federation_status import SIGNING_TIME, Stage, State, status, traffic
+from app.core.services.member import Member, hold_ceremony
+from tests.federation_sites import CATALOGUE, PARAMETERS, Inline, LocalPost
+from tests.joining_sites import ADDRESS, CODE, Gathering
+
+
+def refused(code: str) -> pytest.RaisesExc[ConsiliumError]:
+    return pytest.RaisesExc(ConsiliumError, check=lambda error: error.code == code)
+
+
+def states(g: Gathering, name: str) -> dict[str, State]:
+    return {each.name: each.state for each in status(g[name]).sites}
+
+
+def rosters(g: Gathering, *names: str) -> set[bytes | None]:
+    return {None if (roster := g[name].roster) is None else roster.hash for name in names}
 
 
 def test_three_sites_come_together(tmp_path: Path) -> None:
     with Gathering(tmp_path) as g:
         g.gather("B", "C")
+        assert rosters(g, "A", "B", "C") == {None}
         service.start(g["A"])
         g.settle()
-        rosters = {g[name].roster for name in "ABC"}
-        assert len({roster.hash for roster in rosters if roster is not None}) == 1
-        roster = rosters.pop()
+        roster = g["A"].roster
         assert roster is not None
-        assert [site.name for site in roster.sites] == ["A", "B", "C"]
-        assert roster.quorum == 3
+        assert rosters(g, "A", "B", "C") == {roster.hash}
+        assert [(site.position, site.name) for site in roster.sites] == [(1, "A"), (2, "B"), (3, "C")]
+        assert (roster.quorum, roster.name, roster.previous) == (3, "Lung", b"")
+        assert roster.catalogue_hash == CATALOGUE.hash
         assert not any(g.refusals(name) for name in "ABC")
+        assert [g.relay.at(position).key for position in (1, 2, 3)] == [site.key for site in roster.sites]
+        assert not any(g[name].store.sealed_secrets.names("invitation/") for name in "ABC")
+
+
+@pytest.mark.parametrize(("sites", "quorum", "expected"), [(2, None, 2), (4, None, 3), (4, 2, 2)])
+def test_the_quorum_is_the_rule_or_what_was_said(sites: int, quorum: int | None, expected: int, tmp_path: Path) -> None:
+    names = "BCDE"[: sites - 1]
+    with Gathering(tmp_path, names) as g:
+        g.create(quorum)
+        for name in names:
+            g.join(name)
+        g.settle()
+        for name in names:
+            g.confirm(name)
+        g.settle()
+        service.start(g["A"])
+        g.settle()
+        roster = g["A"].roster
+        assert roster is not None
+        assert roster.quorum == expected
+        assert len(rosters(g, "A", *names)) == 1
+
+
+def test_the_states_of_a_site_are_told_on_both_sides(tmp_path: Path) -> None:
+    with Gathering(tmp_path, ["B"]) as g:
+        assert status(g["A"]).stage == Stage.NONE
+        g.create()
+        text = g.invite("B")
+        assert states(g, "A") == {"A": State.US, "B": State.INVITED}
+        told = g.join("B", text)
+        assert (told.federation, told.creator, told.contact) == ("Lung", "A", "A, +41 21 000 00 00")
+        assert len(told.words) == 6
+        assert states(g, "B") == {"A": State.JOINED, "B": State.US}
+        g.settle()
+        assert states(g, "A")["B"] == State.JOINED
+        shown = next(each for each in status(g["A"]).sites if each.name == "B")
+        assert shown.words == told.words == status(g["B"]).sites[0].words
+        assert shown.contact == "B, +41 21 000 00 00"
+        assert shown.program == status(g["A"]).sites[0].program
+        service.confirm(g["A"], "B", " ".join(told.words))
+        assert states(g, "A")["B"] == State.CONFIRMED_BY_US
+        g.settle()
+        assert states(g, "B")["A"] == State.CONFIRMED_BY_THEM
+        service.confirm(g["B"], "A", " ".join(told.words))
+        g.settle()
+        assert (states(g, "A")["B"], states(g, "B")["A"]) == (State.CONFIRMED, State.CONFIRMED)
+        service.start(g["A"])
+        assert (status(g["A"]).stage, states(g, "A")) == (Stage.SIGNING, {"A": State.SIGNED, "B": State.ASKED})
+        g.clock.time += SIGNING_TIME + 1
+        assert states(g, "A")["B"] == State.LATE
+        g.settle()
+        assert (status(g["A"]).stage, status(g["B"]).stage) == (Stage.CEREMONY, Stage.CEREMONY)
+        assert set(status(g["B"]).formats) >= {"roster", "package"}
+
+
+def test_the_roster_leads_into_the_ceremony(tmp_path: Path) -> None:
+    with Gathering(tmp_path, ["B"]) as g:
+        g.gather("B")
+        service.start(g["A"])
+        g.settle()
+        executor, post = Inline(), LocalPost()
+        members = [Member(g[name], executor, post) for name in "AB"]
+        members[0].work()
+        found = status(g["A"])
+        assert (found.stage, found.round, states(g, "A")) == (
+            Stage.CEREMONY,
+            "randomness",
+            {"A": State.CEREMONY, "B": State.AWAITED},
+        )
+        hold_ceremony(members, post)
+        assert (status(g["A"]).stage, states(g, "B")) == (
+            Stage.READY,
+            {"A": State.READY, "B": State.READY_NOT_BACKED_UP},
+        )
+        g["B"].record_backup("sheet", 1)
+        assert states(g, "B")["B"] == State.READY
+        assert g["A"].federation is not None
+
+
+def test_words_are_taken_as_people_type_them(tmp_path: Path) -> None:
+    with Gathering(tmp_path, ["B"]) as g:
+        g.create()
+        words = g.join("B").words
+        g.settle()
+        service.confirm(g["B"], " a ", ", ".join(f"{n}. {word.upper()}" for n, word in enumerate(words, 1)))
+        service.confirm(g["A"], "b", "\n".join(word[:4] for word in words))
+        g.settle()
+        assert states(g, "A")["B"] == State.CONFIRMED
+
+
+def test_wrong_words_confirm_nothing(tmp_path: Path) -> None:
+    with Gathering(tmp_path, ["B"]) as g:
+        g.create()
+        words = g.join("B").words
+        g.settle()
+        for name, other in (("A", "B"), ("B", "A")):
+            with refused("joining.words_differ"):
+                service.confirm(g[name], other, " ".join(reversed(words)))
+            with refused("joining.word_count"):
+                service.confirm(g[name], other, " ".join(words[:5]))
+            with refused("joining.unknown_word"):
+                service.confirm(g[name], other, " ".join(words[:5]) + " consilium")
+            assert g.refusals(name) == ["joining.words_differ"]
+        g.settle()
+        assert states(g, "A")["B"] == State.JOINED
+        with refused("joining.nobody_confirmed"):
+            service.start(g["A"])
+
+
+def test_one_sided_confirmation_is_not_enough(tmp_path: Path) -> None:
+    with Gathering(tmp_path, ["B", "C"]) as g:
+        g.create()
+        for name in "BC":
+            g.join(name)
+        g.settle()
+        service.confirm(g["A"], "B", g.words("B"))
+        service.confirm(g["C"], "A", g.words("C"))
+        g.settle()
+        with refused("joining.nobody_confirmed"):
+            service.start(g["A"])
+
+
+def test_a_start_leaves_out_who_has_not_joined(tmp_path: Path) -> None:
+    with Gathering(tmp_path) as g:
+        g.gather("B")
+        g.invite("C")
+        service.start(g["A"])
+        g.settle()
+        roster = g["A"].roster
+        assert roster is not None
+        assert [site.name for site in roster.sites] == ["A", "B"]
+        with refused("joining.started"):
+            g.invite("C")
+        with refused("joining.started"):
+            service.start(g["A"])
+
+
+def test_a_site_that_does_not_sign_can_be_left_out(tmp_path: Path) -> None:
+    with Gathering(tmp_path, "BCD") as g:
+        g.gather("B", "C", "D")
+        first = service.start(g["A"])
+        g.relay.on_the_way = lambda data: ()  # B, the first, hears nothing
+        g.work("A")
+        g.relay.on_the_way = lambda data: (data,)
+        again = service.start(g["A"])
+        assert again.id == first.id, "the same sites: the same proposal"
+        second = service.start(g["A"], without=["b"])
+        assert second.id != first.id
+        g.settle()
+        roster = g["A"].roster
+        assert roster is not None
+        assert (roster.hash, [site.name for site in roster.sites]) == (second.id, ["A", "C", "D"])
+        assert rosters(g, "A", "C", "D") == {roster.hash}
+        assert rosters(g, "B") == {None}
+        assert g.relay.at(2).key == g["C"].member_public
+
+
+def test_a_failed_ceremony_is_started_again_with_a_chained_roster(tmp_path: Path) -> None:
+    with Gathering(tmp_path) as g:
+        g.gather("B", "C")
+        service.start(g["A"])
+        g.settle()
+        first = g["A"].roster
+        assert first is not None
+        for name in "ABC":
+            profile = g[name]
+            with profile.store.database.atomic():
+                profile.store.sessions.add(first.ceremony, kind="ceremony", state="failed", data=b"\xa0", now=1)
+        assert status(g["A"]).stage == Stage.FAILED
+        service.start(g["A"], without=["B"])
+        g.settle()
+        second = g["A"].roster
+        assert second is not None
+        assert (second.previous, [site.name for site in second.sites]) == (first.hash, ["A", "C"])
+        assert rosters(g, "A", "C") == {second.hash}
+
+
+def test_an_invitation_is_given_again_until_a_new_one_is_asked_for(tmp_path: Path) -> None:
+    with Gathering(tmp_path, ["B"]) as g:
+        g.create()
+        text = g.invite("B")
+        assert g.invite("b") == text
+        newer = g.invite("B", again=True)
+        with refused("relay.invitation_refused"):
+            g.join("B", text)
+        g.clock.time += LIFETIME + 1
+        assert states(g, "A")["B"] == State.EXPIRED
+        with refused("invitation.expired"):
+            g.join("B", newer)
+        latest = g.invite("B")
+        assert latest != newer
+        g.join("B", latest)
+        g.settle()
+        with refused("joining.site_joined"):
+            g.invite("B")
+
+
+def test_a_site_can_be_invited_anew_after_it_has_joined(tmp_path: Path) -> None:
+    with Gathering(tmp_path, ["B"]) as g:
+        g.create()
+        before = g.join("B")
+        g.settle()
+        after = g.join("B", g.invite("B", again=True))
+        g.settle()
+        assert before.words != after.words
+        g.confirm("B")
+        g.settle()
+        service.start(g["A"])
+        g.settle()
+        assert len(rosters(g, "A", "B")) == 1
+        assert rosters(g, "A") != {None}
+
+
+def test_joining_again_goes_on(tmp_path: Path) -> None:
+    with Gathering(tmp_path, ["B"]) as g:
+        g.create()
+        text = g.invite("B")
+        first = g.join("B", text)
+        g.clock.time += LIFETIME + 1
+        assert g.join("B", text) == first
+
+
+def test_the_relay_may_be_away_at_any_time(tmp_path: Path) -> None:
+    with Gathering(tmp_path, ["B"]) as g:
+        g.create()
+        text = g.invite("B")
+        g.relay.down = True
+        with refused("relay.unreachable"):
+            g.join("B", text)
+        g.relay.down = False
+        g.join("B", text)
+        g.settle()
+        g.relay.down = True
+        g.confirm("B")
+        g.relay.down = False
+        g.settle()
+        assert states(g, "A")["B"] == State.CONFIRMED
+
+
+def test_what_people_do_wrong_is_said(tmp_path: Path) -> None:
+    with Gathering(tmp_path) as g:
+        with refused("joining.no_federation"):
+            service.start(g["A"])
+        with refused("relay.code_refused"):
+            create(g, code="WRONG")
+        with refused("joining.bad_name"):
+            create(g, name="")
+        with refused("roster.bad_quorum"):
+            create(g, quorum=1)
+        g.create()
+        g.create()
+        with refused("joining.has_federation"):
+            create(g, name="Another")
+        with refused("joining.bad_name"):
+            g.invite("A")
+        text = g.invite("B")
+        with refused("joining.other_site"):
+            g.join("C", text)
+        with refused("joining.has_federation"):
+            service.join(g["A"], g.connector("A"), text)
+        with refused("joining.not_joined"):
+            service.confirm(g["A"], "B", "one two")
+        with refused("joining.unknown_site"):
+            service.confirm(g["A"], "Z", "one two")
+        g.join("B", text)
+        with refused("joining.not_creator"):
+            service.invite(g["B"], g.line("B"), "D")
+        with refused("joining.unknown_site"):
+            service.confirm(g["B"], "Z", "one two")
+
+
+def create(g: Gathering, *, code: str = CODE, name: str = "Lung", quorum: int | None = None) -> None:
+    service.create_federation(
+        g["A"],
+        g.connector("A"),
+        address=ADDRESS,
+        code=code,
+        name=name,
+        catalogue=CATALOGUE,
+        quorum=quorum,
+        parameters=PARAMETERS,
+    )
+
+
+def test_a_wrong_address_can_be_corrected_before_the_relay_has_agreed(tmp_path: Path) -> None:
+    with Gathering(tmp_path, []) as g:
+        elsewhere = RelayAddress("https://wrong.example")
+        g.relay.down = True
+        with pytest.raises(ConsiliumError):
+            service.create_federation(
+                g["A"],
+                lambda address, federation: g.line("A"),
+                address=elsewhere,
+                code="",
+                name="Lung",
+                catalogue=CATALOGUE,
+                parameters=PARAMETERS,
+            )
+        assert service.membership(g["A"]) is None
+        g.relay.down = False
+        g.create()
+        known = service.membership(g["A"])
+        assert known is not None
+        assert known.address == ADDRESS
+
+
+def test_the_ceremony_of_sixteen_sites_is_about_0_8_gigabytes_each() -> None:
+    assert traffic(STANDARD_1, 16) == pytest.approx(0.8e9, rel=0.02)
