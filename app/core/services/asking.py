@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from app.core.disclosure.noise import half_width, laplace_scale
-from app.core.errors import PeerProblem, UserError
+from app.core.errors import UserError
 from app.core.federation.contributing import COUNT_SENSITIVITY, dataset_shape, openers_of
 from app.core.federation.query_hearing import DONE, FAILED, KIND, asker_of, failure_of
 from app.core.federation.query_messages import WAITING
@@ -196,20 +196,6 @@ def _site_state(member: Member, heard: QueryHeard, position: int) -> SiteState:
     if (attempt, position) in heard.committed:
         return SiteState(name, "committed")
     return SiteState(name, "waiting" if heard.states.get(position) == WAITING else "sent")
-
-
-def read_answer(member: Member, session: bytes, text: str) -> Answer:
-    """Return the released answer of a query.
-
-    Raises PeerProblem ``query.failed`` (with the reason's code) or UserError ``query.not_released`` while it is open.
-    """
-    released = member.desk.result(session)
-    if released is None:
-        status = member.desk.status(session)
-        if status.state == FAILED:
-            raise PeerProblem("query.failed", reason=status.code)
-        raise UserError("query.not_released", waiting=", ".join(status.waiting_for))
-    return answer_of(released, text)
 
 
 def answer_of(released: Released, text: str) -> Answer:

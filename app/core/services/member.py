@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import Executor
 
 from app.core.crypto import self_test
-from app.core.errors import Bug
 from app.core.federation import ceremony as ceremonies
 from app.core.federation import ceremony_messages, query_messages
 from app.core.federation.ceremony import Ceremony, CeremonyStatus
 from app.core.federation.contributing import DatasetContributor
-from app.core.federation.mailroom import LocalPost, Mailroom, Post
+from app.core.federation.mailroom import Mailroom, Post
 from app.core.federation.query_session import QueryDesk
 from app.core.jobs.pool import outcome
 from app.core.services.profile import OpenProfile
@@ -44,23 +42,3 @@ class Member:
         status = self.advance()
         self.mailroom.deliver(self._post)
         return status
-
-
-def settle(members: Sequence[Member], post: LocalPost) -> None:
-    """Let sites in one program work until none has anything new to read."""
-    for member in members:
-        post.connect(member.mailroom, member.profile.store)
-    while True:
-        for member in members:
-            member.work()
-        if not post.carry():
-            return
-
-
-def hold_ceremony(members: Sequence[Member], post: LocalPost) -> None:
-    """Let sites in one program make their collective key; raises Bug ``ceremony.not_ready`` if it fails."""
-    settle(members, post)
-    for member in members:
-        status = member.ceremony.advance()
-        if status.state != ceremonies.READY:
-            raise Bug("ceremony.not_ready", state=status.state, reason=status.code, site=status.site)

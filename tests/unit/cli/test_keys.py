@@ -14,13 +14,15 @@ import typer
 from typer.testing import CliRunner
 
 from app.cli import keys as cli
+from app.core import codec
 from app.core.crypto import passphrase, vault
 from app.core.crypto.recovery import make_words
 from app.core.errors import UserError
+from app.core.federation.schema import Fields
 from app.core.jobs.job import Job
 from app.core.secret import SecretBytes
 from app.core.services import keys as service
-from app.core.services.commands import Context, Values, find
+from app.core.services.commands import Context, Values, find, pack, unpack
 from tests.fake_profile import CHEAP, FakeProfile
 
 ROOT = SecretBytes(bytes(range(32)))
@@ -40,7 +42,9 @@ def run(profile: FakeProfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
         def call(self, name: str, values: Mapping[str, Any] | None = None) -> Any:
             owner = SimpleNamespace(profile=profile)
-            return find(name).function(Context(owner, Job()), Values(values or {}))  # type: ignore[arg-type]
+            packed = codec.decode(codec.encode(pack(values or {})), 1 << 20)  # as the socket carries it
+            given = Values(unpack(Fields(packed, "owner.malformed")))
+            return find(name).function(Context(owner, Job()), given)  # type: ignore[arg-type]
 
     @contextmanager
     def connect(path: Path) -> Iterator[Here]:
