@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from app.core.federation import ceremony as ceremonies
+from app.core.federation.roster import Roster, Site
 from app.core.secret import SecretBytes
 from app.core.services.agent import Agent
 from app.core.services.carrying import Backoff, Line
 from app.core.services.commands import Context, Result, Steps, Values, command
 from app.core.services.connect import connect
-from app.core.services.founding import found
 from app.core.services.owner import Owner
 from app.core.services.profile import OpenProfile, create_profile, open_profile
 from tests.fake_relay import FakeLine, FakeRelay
@@ -46,6 +46,19 @@ def opened(directory: Path) -> OpenProfile:
     return open_profile(directory, passphrase=passphrase, program="tests")
 
 
+def federate(profiles: list[OpenProfile]) -> Roster:
+    """Install a roster that all have signed."""
+    sites = tuple(
+        Site(position, profile.site_name, profile.site_contact, profile.member_public)
+        for position, profile in enumerate(profiles, start=1)
+    )
+    roster = Roster(bytes([7]) * 32, "Tests", PARAMETERS, len(sites), CATALOGUE.hash, bytes(32), sites)
+    signatures = {position: roster.sign(profile.member_key) for position, profile in enumerate(profiles, start=1)}
+    for profile in profiles:
+        profile.install_roster(roster, signatures, CATALOGUE)
+    return roster
+
+
 class Sites:
     """``count`` sites of one federation below ``base``."""
 
@@ -56,7 +69,7 @@ class Sites:
             create_profile(directory, name=f"Site {number}", contact="+41", passphrase=passphrase)
             for number, directory in enumerate(self.directories, start=1)
         ]
-        self.roster = found(profiles, name="Tests", catalogue=CATALOGUE, parameters=PARAMETERS)
+        self.roster = federate(profiles)
         for profile in profiles:
             profile.close()
         self.failures: list[BaseException] = []

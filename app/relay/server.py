@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
+import signal
 import socket
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from pathlib import Path
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import HANDLED_SIGNALS
 
 from app.core import log
 from app.core.clock import Clock, SystemClock
@@ -116,6 +119,19 @@ class _Server(uvicorn.Server):
     def stop(self) -> None:
         """End in an orderly way, soon."""
         self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End in an orderly way when asked to. uvicorn's own would then let the signal kill what is left to close."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {each: signal.signal(each, self.handle_exit) for each in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

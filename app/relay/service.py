@@ -89,9 +89,9 @@ class Service:
         self.end_polls()
         self._cleaning.cancel()
         await asyncio.gather(self._cleaning, return_exceptions=True)
-        await asyncio.to_thread(self.writer.close)
         self._reader.shutdown()
         self._reading.close()
+        await asyncio.to_thread(self.writer.close)  # the last one: it folds the write-ahead log into the database
 
     def end_polls(self) -> None:
         """Answer all long polls now, and from now on at once."""

@@ -32,6 +32,7 @@ from app.core.federation.ceremony_messages import COMMIT, REVEAL, STOP
 from app.core.federation.query_session import DONE, FAILED, OPEN, Made
 from app.core.secret import SecretBytes
 from tests.federation_sites import (
+    MESSAGE_TYPES,
     PARAMETERS,
     SMOKERS,
     Federation,
@@ -236,6 +237,9 @@ def good_bodies(federation: Federation) -> dict[str, dict[str, Any]]:
         messages.CONTRIBUTION: {"attempt": 1, "blob": bytes(32), "size": 100},
         messages.SHARE: {"attempt": 1, "sealed": bytes(100)},
         messages.RELEASED: {},
+        messages.FINISH: {},
+        messages.STATE: {"state": messages.WAITING},
+        messages.NOTE: {"text": "What exactly do you mean?"},
         messages.FAIL: {"code": "query.too_few_sites"},
         COMMIT: {"round": rounds.CHECK, "transcript": bytes(32), "commitment": bytes(32)},
         REVEAL: {"round": rounds.CHECK, "salt": bytes(32), "payload": b"payload"},
@@ -244,6 +248,7 @@ def good_bodies(federation: Federation) -> dict[str, dict[str, Any]]:
 
 
 def test_every_good_body_is_read(federation: Federation) -> None:
+    assert good_bodies(federation).keys() == MESSAGE_TYPES.keys()
     for number, (type_, body) in enumerate(good_bodies(federation).items()):
         assert federation[1].mailroom.receive(forged(federation, body, type=type_, session=bytes([number]) * 32))
     federation.settle()
@@ -716,7 +721,9 @@ def only(federation: Federation, position: int, code: str) -> None:
     assert federation[position].refusals == [(code, 3)]
 
 
-@pytest.mark.parametrize("type_", [messages.CLOSE, messages.RETRY, messages.FAIL, messages.RELEASED, messages.REQUEST])
+@pytest.mark.parametrize(
+    "type_", [messages.CLOSE, messages.RETRY, messages.FAIL, messages.RELEASED, messages.REQUEST, messages.FINISH]
+)
 def test_what_only_the_asker_may_say(federation: Federation, type_: str) -> None:
     session = paused(federation)
     federation[3].say(type_, session, good_bodies(federation)[type_])

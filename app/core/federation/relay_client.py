@@ -344,7 +344,7 @@ class RelayPost:
             size = file.seek(0, io.SEEK_END)
             offset, failures = self._offered(name), 0
             while offset is not None:
-                before = offset
+                before = offset = offset if offset < size else 0  # all there, but it did not become a blob: again
                 file.seek(offset)
                 try:
                     offset = self._put(name, file.read(_PIECE), offset, size)
