@@ -120,7 +120,7 @@ class Sites:
                 agent.stop()
             for thread in threads:
                 thread.join(60)
-            assert not self.failures
+            assert self.failures == []
 
     def call(self, position: int, name: str, values: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask whoever owns a site for a command."""

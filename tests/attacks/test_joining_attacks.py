@@ -394,6 +394,22 @@ def test_nothing_is_signed_before_our_person_has_confirmed(tmp_path: Path) -> No
         assert g["A"].roster is None
 
 
+def test_a_site_whose_federation_is_ready_does_not_sign_another_roster(tmp_path: Path) -> None:
+    with Gathering(tmp_path, ["B"]) as g:
+        g.gather("B")
+        service.start(g["A"])
+        g.settle()
+        roster = g["A"].roster
+        assert roster is not None
+        for name, state in (("A", "failed"), ("B", "ready")):
+            with g[name].store.database.atomic():
+                g[name].store.sessions.add(roster.ceremony, kind="ceremony", state=state, data=b"\xa0", now=1)
+        service.start(g["A"])
+        g.settle()
+        assert g.refusals("B") == ["joining.proposal_ready"]
+        assert g["B"].roster == roster
+
+
 def test_an_older_proposal_after_a_newer_one_is_refused(tmp_path: Path) -> None:
     with Gathering(tmp_path) as g:
         g.gather("B", "C")

@@ -1,8 +1,9 @@
 """The registry of parameter sets. Nothing else is accepted, from a file or from a peer.
 
 ``standard-1`` was checked with the lattice-estimator (MATZOV cost model, classical): 128.4 bits for N = 16384 and
-log2(QP) = 430; the primes below make 428.4. The data primes are the eight largest below 2^48 that are 1 modulo 2·N·t: every coefficient is six
-bytes, products fit the float64 trick of :mod:`app.core.crypto.ring`, and BGV's correction factor stays 1.
+log2(QP) = 430; the primes below make 428.4. The data primes are the eight largest below 2^48 that are 1 modulo 2·N·t:
+every coefficient is six bytes, products fit the float64 trick of :mod:`app.core.crypto.ring`, and BGV's correction
+factor stays 1.
 """
 
 from __future__ import annotations

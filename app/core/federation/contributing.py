@@ -47,7 +47,8 @@ class DatasetContributor:
         """Return this site's contribution, or None while a person has to decide.
 
         Raises UserError: ``policy.*`` or ``query.declined`` (a person said no); ``data.no_dataset``;
-        ``query.variable_differs`` (the asker means another variable); or why the query cannot be planned on this dataset.
+        ``query.variable_differs`` (the asker means another variable); or why the query cannot be planned on this
+        dataset.
         """
         site = self._site
         active = site.profile.datasets.active()

@@ -291,6 +291,8 @@ class InvitedDesk(Desk):
         roster, facts, current = proposal.roster, here.facts, self.profile.roster
         if not (here.ours and here.session.state == SEEN and facts is not None):
             return "joining.proposal_unready"
+        if current is not None and self._is_ready(current):
+            return "joining.proposal_ready"
         ours = next((site for site in roster.sites if site.key == self.key.public), None)
         known = self.profile.site_name, self.profile.site_contact
         objections = {
@@ -303,6 +305,10 @@ class InvitedDesk(Desk):
             "joining.proposal_program": ours is not None and proposal.programs[ours.position - 1] != THIS_PROGRAM,
         }
         return next((name for name, holds in objections.items() if holds), "")
+
+    def _is_ready(self, roster: Roster) -> bool:
+        session = self.store.sessions.get(roster.ceremony)
+        return session is not None and session.state == "ready"
 
     def _installed(self, here: Joining, envelope: Envelope, data: bytes) -> None:
         session = self.session(envelope.session, PROPOSED_ROSTER)

@@ -328,6 +328,7 @@ READERS: Mapping[str, Callable[[Any], Message]] = {
 REFUSALS = frozenset(
     {
         "joining.proposal_unready",
+        "joining.proposal_ready",
         "joining.proposal_federation",
         "joining.proposal_creator",
         "joining.proposal_us",
@@ -336,8 +337,8 @@ REFUSALS = frozenset(
         "joining.proposal_program",
     }
 )
-"""Why a site does not sign: it has not confirmed yet; another federation; another creator; not our name or key;
-another catalogue, quorum or program."""
+"""Why a site does not sign: it has not confirmed yet; its own federation is ready; the federation, creator, key, name,
+catalogue, quorum or program is not the one that it knows."""
 
 
 def session_of(federation_id: bytes, invitation: bytes) -> bytes:

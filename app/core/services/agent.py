@@ -98,10 +98,10 @@ class Agent:
         self._receiver, self._sender, self._fetcher = (
             Courier(name, owner.soon, backoff()) for name in ("receiving", "sending", "fetching")
         )
-        self._own = backoff()
+        self._own, self._storing = backoff(), backoff()
         self._stop = threading.Event()
         self._until_idle = False
-        self._due = time.monotonic()
+        self._due = self._poll_at = time.monotonic()
         self._listening = False
         self._quiet = False
         self._sending: set[bytes] = set()
@@ -132,8 +132,9 @@ class Agent:
 
     def turn(self, seconds: float) -> None:
         """Do the next thing, waiting for it at most ``seconds``."""
-        wait = 0.0 if self.owner.stirred else min(seconds, self._due - time.monotonic())
-        self.owner.turn(max(0.0, wait))
+        now = time.monotonic()
+        wake = min(self._due, self._poll_at) if self._poll_at > now else self._due
+        self.owner.turn(0.0 if self.owner.stirred else max(0.0, min(seconds, wake - now)))
         if self._stop.is_set():
             return
         if self.owner.stirred or time.monotonic() >= self._due:
@@ -164,7 +165,8 @@ class Agent:
         return None if self.owner.profile.roster is None else self.owner.member
 
     def _idle(self) -> bool:
-        return self._quiet and not self._listening and not self._busy() and self.owner.idle
+        calm = self._quiet and not self._listening and not self._own.failures
+        return calm and not self._busy() and self.owner.idle
 
     def _busy(self) -> bool:
         """Whether something is on its way, or soon will be."""
@@ -199,7 +201,8 @@ class Agent:
     # --- receiving --------------------------------------------------------------------------------------------
 
     def _listen(self) -> None:
-        if self._listening or (self._until_idle and (self._quiet or self._busy())):
+        done = self._until_idle and (self._quiet or self._busy())
+        if done or self._listening or time.monotonic() < self._poll_at:
             return
         self._listening = True
         after, wait = self._cursor(), 0 if self._until_idle else self._poll_seconds
@@ -244,19 +247,22 @@ class Agent:
                     cursor = cursor if early else place
                 store.settings.put(_CURSOR, cursor.to_bytes(8))
         except EnvironmentProblem as problem:  # a full disk: what is not acknowledged comes again
-            self._hold(problem)
+            self._rest()
+            self._failed("storing", problem, self._storing.failures)
             return
         _log.info("received", messages=len(new), early=early)
         if early:
-            self._hold(PeerProblem("agent.too_early"))
+            self._rest()
+            self._quiet = self._storing.failures >= TRIES
+        else:
+            self._storing.reset()
         for name, size in (each for data in new for each in self._wanted(data)):
             if name not in store.blobs:
                 self._wish(name, size)
 
-    def _hold(self, problem: ConsiliumError) -> None:
-        """Let the receiver pause as if receiving had failed."""
-        self._receiver.ask(_raising(problem), lambda _outcome, _pause: None)
-        self._failed("storing", problem, self._receiver.failures)
+    def _rest(self) -> None:
+        """Let some time pass before the next poll, which brings the same again."""
+        self._poll_at = time.monotonic() + self._storing.fail()
 
     def _take_in(self, data: bytes, joining: bool) -> bool:
         try:
@@ -349,10 +355,3 @@ class Agent:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _raising(problem: ConsiliumError) -> Callable[[], Any]:
-    def errand() -> None:
-        raise problem
-
-    return errand

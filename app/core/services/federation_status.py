@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -13,7 +14,7 @@ from app.core.crypto import parameters as registry
 from app.core.crypto.parameters import ParameterSet
 from app.core.errors import PeerProblem
 from app.core.federation import ceremony as ceremonies
-from app.core.federation import ceremony_messages, rounds
+from app.core.federation import ceremony_messages, news, rounds
 from app.core.federation.ceremony import Ceremony, CeremonyStatus
 from app.core.federation.ceremony_work import share_shape
 from app.core.federation.joining import INSTALLED, PREFIX, PROPOSED, SIGNED
@@ -27,7 +28,8 @@ from app.core.federation.joining_creator import (
 )
 from app.core.federation.joining_invited import InvitedDesk, Joining
 from app.core.federation.joining_messages import THIS_PROGRAM, Program
-from app.core.federation.mailroom import LocalPost, Mailroom
+from app.core.federation.local_site import LocalSite
+from app.core.federation.mailroom import LocalPost, Mailroom, Reader
 from app.core.federation.roster import Roster, default_quorum
 from app.core.federation.six_words import six_words
 from app.core.services.membership import desk_of, membership
@@ -254,14 +256,17 @@ def _under_way(
 ) -> dict[str, Any]:
     session = desk.latest_proposal(INSTALLED)
     programs = {} if session is None else programs_of(session)
-    backed_up = bool(profile.backups())
-    states = {}
-    for site in roster.sites:
-        if ceremony.state == ceremonies.READY:
-            own = site.key == profile.member_public
-            states[site.position] = State.READY_NOT_BACKED_UP if own and not backed_up else State.READY
-        else:
-            states[site.position] = State.AWAITED if site.name in ceremony.waiting_for else State.CEREMONY
+    states = {
+        site.position: State.AWAITED if site.name in ceremony.waiting_for else State.CEREMONY for site in roster.sites
+    }
+    if ceremony.state == ceremonies.READY:
+        with _reading(profile, news.MESSAGE_TYPES) as (site, mailroom):
+            heard = news.heard(site, mailroom)
+        programs |= {each.name: heard[each.position].program for each in roster.sites if each.position in heard}
+        backed_up = {position for position, told in heard.items() if told.backed_up}
+        for each in roster.sites:
+            safe = bool(profile.backups()) if each.key == profile.member_public else each.position in backed_up
+            states[each.position] = State.READY if safe else State.READY_NOT_BACKED_UP
     stage = {ceremonies.READY: Stage.READY, ceremonies.FAILED: Stage.FAILED}.get(ceremony.state, Stage.CEREMONY)
     blamed = {site.position: ceremony.code for site in roster.sites if site.name == ceremony.site}
     return {
@@ -283,9 +288,8 @@ def read_ceremony(profile: OpenProfile) -> CeremonyStatus:
     if session.state != ceremonies.RUNNING:
         data = codec.decode(session.data, 1 << 12)
         return CeremonyStatus(session.state, code=data.get("code", ""), site=data.get("site", ""))
-    with ThreadPoolExecutor(1) as unused:
-        site = profile.local_site(unused)
-        heard = Ceremony(site, Mailroom(site, ceremony_messages.MESSAGE_TYPES), _NoPost()).heard()
+    with _reading(profile, ceremony_messages.MESSAGE_TYPES) as (site, mailroom):
+        heard = Ceremony(site, mailroom, _NoPost()).heard()
     match rounds.next_step(heard):
         case rounds.Await(round_, missing, _):
             return CeremonyStatus(ceremonies.RUNNING, round_, tuple(map(site.site_name, missing)))
@@ -293,6 +297,14 @@ def read_ceremony(profile: OpenProfile) -> CeremonyStatus:
             return CeremonyStatus(ceremonies.RUNNING, round_, (profile.site_name,))
         case _:
             return CeremonyStatus(ceremonies.RUNNING, rounds.ROUNDS[-1], (profile.site_name,))
+
+
+@contextmanager
+def _reading(profile: OpenProfile, types: Mapping[str, Reader]) -> Iterator[tuple[LocalSite, Mailroom]]:
+    """Give this site and its mail, to read only: nothing is computed."""
+    with ThreadPoolExecutor(1) as unused:
+        site = profile.local_site(unused)
+        yield site, Mailroom(site, types)
 
 
 class _NoPost(LocalPost):

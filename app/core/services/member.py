@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 
 from app.core.crypto import self_test
 from app.core.federation import ceremony as ceremonies
-from app.core.federation import ceremony_messages, query_messages
+from app.core.federation import ceremony_messages, news, query_messages
 from app.core.federation.ceremony import Ceremony, CeremonyStatus
 from app.core.federation.contributing import DatasetContributor
 from app.core.federation.mailroom import Mailroom, Post
@@ -14,7 +14,7 @@ from app.core.federation.query_session import QueryDesk
 from app.core.jobs.pool import outcome
 from app.core.services.profile import OpenProfile
 
-MESSAGE_TYPES = {**ceremony_messages.MESSAGE_TYPES, **query_messages.MESSAGE_TYPES}
+MESSAGE_TYPES = {**ceremony_messages.MESSAGE_TYPES, **query_messages.MESSAGE_TYPES, **news.MESSAGE_TYPES}
 
 
 class Member:
@@ -34,6 +34,7 @@ class Member:
         """Do all that can be done now, and queue what there is to say; return where the ceremony stands."""
         status = self.ceremony.advance()
         if status.state == ceremonies.READY:
+            news.announce(self.site, self.mailroom)
             self.desk.advance()
         return status
 

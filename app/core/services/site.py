@@ -335,7 +335,7 @@ def catch_up(profile: OpenProfile, relay: Relay) -> None:
 
     Nothing is acknowledged: whoever receives for good gets it again, and finds it known.
     """
-    if membership(profile) is None or profile.roster is not None:
+    if membership(profile) is None or (profile.roster is not None and not ceremony_failed(profile)):
         return
     for _, data in relay.receive(0):
         if is_joining(data):
