@@ -124,7 +124,12 @@ def owner_process(directory: Path) -> Iterator[subprocess.Popen[str]]:
 def main() -> None:
     """Own a profile until the input ends."""
     with Owner(open_profile(Path(sys.argv[1]), program="tests"), program="tests") as owner:
-        threading.Thread(target=lambda: (sys.stdin.read(), owner.soon(_leave)), daemon=True).start()
+
+        def until_input_ends() -> None:
+            sys.stdin.read()
+            owner.soon(_leave)
+
+        threading.Thread(target=until_input_ends, daemon=True).start()
         print("ready", flush=True)  # noqa: T201 - how it tells the test
         while True:
             owner.turn(60.0)

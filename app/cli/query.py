@@ -222,7 +222,8 @@ def _line(found: dict[str, Any]) -> str:
 
 
 def _site_line(each: dict[str, Any]) -> str:
-    state = text("cli.query.site_state." + each["state"].replace(" ", "_"))
+    name = each["state"].replace(" ", "_")
+    state = text(f"cli.query.site_state.{name}")
     if each["code"] and each["state"] == "declined":
         state += ": " + explain_code(each["code"])
     return text("cli.query.site", site=each["site"], state=state)

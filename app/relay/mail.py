@@ -30,8 +30,8 @@ class Letter:
     recipients: tuple[int, ...]
 
 
-def accept(connection: sqlite3.Connection, letter: Letter, limits: Limits, now: int) -> dict[int, int]:
-    """Put a letter into its recipients' mailboxes; return their new cursors, nothing if it was there already.
+def accept(connection: sqlite3.Connection, letter: Letter, limits: Limits, now: int) -> dict[int, int] | None:
+    """Put a letter into its recipients' mailboxes; return their new cursors, None if it was there already.
 
     Raises Refusal ``relay.id_used_twice`` or ``relay.mailbox_full``.
     """
@@ -41,7 +41,7 @@ def accept(connection: sqlite3.Connection, letter: Letter, limits: Limits, now: 
     if known is not None:
         if known[0] != letter.hash:
             raise Refusal("relay.id_used_twice")
-        return {}
+        return None
     size = len(letter.envelope)
     messages, total = connection.execute(
         "SELECT waiting_messages, waiting_bytes FROM members WHERE number = ?", (letter.sender,)

@@ -227,10 +227,13 @@ class Service:
         letter = self._letter(member, data, now)
         self.check_disk(len(data))
         cursors = await self.writer.run(lambda connection: mail.accept(connection, letter, self.limits, now))
+        if cursors is None:
+            self.metrics.counts["messages_repeated"] += 1
+            return False
         self._newest.update(cursors)
         self._polls.wake(cursors)
-        self.metrics.counts["messages_accepted" if cursors else "messages_repeated"] += 1
-        return bool(cursors)
+        self.metrics.counts["messages_accepted"] += 1
+        return True
 
     def _letter(self, member: Member, data: bytes, now: int) -> Letter:
         federation = self._federation(member.federation)

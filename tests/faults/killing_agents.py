@@ -106,17 +106,17 @@ def in_child(work: Callable[[], None], fatal: int) -> bool:
 def main() -> None:
     """Do what the command line says and print how many agents were killed."""
     base, seed, kills = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    members.DatasetContributor = lambda site: KnownNumber(100 * site.position, keys=site.key_directory)  # type: ignore[assignment, misc, return-value]
+    setattr(members, "DatasetContributor", lambda site: KnownNumber(100 * site.position, keys=site.key_directory))  # noqa: B010
     find("query.list")  # what a child would import again and again
     (base / "relay").mkdir()
     sites, draw, killed = Sites(base, FakeRelay()), random.Random(seed), 0
 
     def live(position: int, question: dict[str, object] | None = None) -> None:
-        with sites.owner(position) as owner:
-            with sites.agent(owner, position, line=DirectoryLine(base / "relay", position)) as agent:
-                if question is not None:
-                    owner.submit(Call("query.run", question, Job(), lambda _outcome: None))
-                agent.run(until_idle=True)
+        line = DirectoryLine(base / "relay", position)
+        with sites.owner(position) as owner, sites.agent(owner, position, line=line) as agent:
+            if question is not None:
+                owner.submit(Call("query.run", question, Job(), lambda _outcome: None))
+            agent.run(until_idle=True)
 
     def run(position: int, question: dict[str, object] | None = None) -> None:
         nonlocal killed

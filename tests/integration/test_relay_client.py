@@ -23,7 +23,8 @@ from app.core.errors import ConsiliumError, EnvironmentProblem, UserError
 from app.core.federation import relay_protocol
 from app.core.federation.proxies import ProxySetting, without_credentials
 from app.core.federation.relay_check import Finding, check_relay
-from app.core.federation.relay_client import RelayLine, RelayPost
+from app.core.federation.relay_client import RelayPost
+from app.core.federation.relay_line import RelayLine
 from app.core.federation.trust import SYSTEM, RelayAddress
 from tests.relay_server import People, RelayServer, TestClock, found_federation, new_key, relay, running_relay
 from tests.wires import Listener, Proxy, Wire

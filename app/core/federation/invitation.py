@@ -84,8 +84,7 @@ class Invitation:
                 "expires": self.expires,
             }
         )
-        letters = base64.b32encode(payload + _checksum(payload)).decode().rstrip("=").lower()
-        return f"{PREFIX}{letters}."
+        return f"{PREFIX}{_letters(payload + _checksum(payload))}."
 
 
 def read_invitation(text: str) -> Invitation:
@@ -106,7 +105,7 @@ def read_invitation(text: str) -> Invitation:
     except (binascii.Error, ValueError) as error:
         raise UserError("invitation.mangled") from error
     payload, checksum = data[:-_CHECKSUM], data[-_CHECKSUM:]
-    if len(data) <= _CHECKSUM or checksum != _checksum(payload):
+    if len(data) <= _CHECKSUM or checksum != _checksum(payload) or _letters(data) != letters:
         raise UserError("invitation.mangled")
     return _read_payload(payload)
 
@@ -162,6 +161,10 @@ def is_relay_url(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme == "https" and bool(parts.hostname) and parts.username is None and len(url) <= MOST_URL
+
+
+def _letters(data: bytes) -> str:
+    return base64.b32encode(data).decode().rstrip("=").lower()
 
 
 def _checksum(payload: bytes) -> bytes:

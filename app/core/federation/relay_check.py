@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from app.core.clock import Clock
 from app.core.errors import ConsiliumError, EnvironmentProblem, SafeParam
 from app.core.federation.proxies import ProxySetting, without_credentials
-from app.core.federation.relay_client import RelayLine
+from app.core.federation.relay_line import RelayLine
 from app.core.federation.trust import RelayAddress, common_name, shown_certificate
 
 CLOCK_TOLERANCE = 120_000

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeAlias
+from typing import NoReturn, Self, TypeAlias
 
 from app.core import log
 from app.core.errors import Bug, ConsiliumError, EnvironmentProblem, PeerProblem, ProtocolViolation, UserError
@@ -77,6 +77,7 @@ class _Wish:
     tries: int = 0
     code: str = ""
     under_way: bool = True
+    asked: bool = False
 
 
 class Agent:
@@ -178,6 +179,8 @@ class Agent:
     def _work(self) -> None:
         owner, now = self.owner, time.monotonic()
         owner.stirred, self._quiet, self._due = False, False, now + TICK_SECONDS
+        for wish in self._wishes.values():
+            wish.asked = False
         try:
             for duty in self._duties:
                 if (at := duty(self)) is not None:
@@ -192,6 +195,8 @@ class Agent:
             self._failed("work", problem, self._own.failures)
         else:
             self._own.reset()
+            # what failed and nobody asks for any more is not waited for
+            self._wishes = {name: wish for name, wish in self._wishes.items() if wish.under_way or wish.asked}
 
     def _failed(self, what: str, problem: ConsiliumError, failures: int) -> None:
         _log.warning("trouble", during=what, code=problem.code, failures=failures)
@@ -320,13 +325,14 @@ class Agent:
         """Note that a blob is needed; raises PeerProblem with why it is not here yet."""
         wish = self._wishes.get(name)
         if wish is None or not wish.under_way:
-            self._wish(name, limit)
-        raise PeerProblem(wish.code if wish and wish.code else "agent.blob_on_its_way", name=name.hex())
+            wish = self._wish(name, limit)
+        wish.asked = True
+        raise PeerProblem(wish.code or "agent.blob_on_its_way", name=name.hex())
 
-    def _wish(self, name: bytes, limit: int) -> None:
+    def _wish(self, name: bytes, limit: int) -> _Wish:
         wish = self._wishes.setdefault(name, _Wish())
         if wish.under_way and wish.tries:
-            return
+            return wish
         wish.tries, wish.under_way = wish.tries + 1, True
         blobs = self.owner.profile.store.blobs
 
@@ -334,6 +340,7 @@ class Agent:
             blobs.put(self.line.fetch(name, limit), limit=limit, expected=name)
 
         self._fetcher.ask(errand, partial(self._fetched, name))
+        return wish
 
     def _fetched(self, name: bytes, outcome: ConsiliumError | None, pause: float) -> None:
         wish = self._wishes[name]

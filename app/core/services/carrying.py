@@ -19,7 +19,7 @@ from app.core.federation.ceremony import BLOB_LIMIT
 
 T = TypeVar("T")
 
-_JOIN_SECONDS = 2.0
+_JOIN_SECONDS = 0.5  # a long poll may take longer to notice; its thread ends with the process
 
 
 class Line(Protocol):

@@ -120,7 +120,8 @@ def test_without_an_agent_an_online_command_sends_for_itself(sites: Sites) -> No
 
 
 def test_blobs_are_at_the_relay_before_the_message_that_names_them(sites: Sites) -> None:
-    relay, missing = sites.relay, []
+    relay = sites.relay
+    missing: list[bytes] = []
     send = FakeLine.send
 
     def checked(line: FakeLine, envelope: bytes, recipients: tuple[int, ...]) -> None:
@@ -185,6 +186,27 @@ def test_a_message_is_sent_again_when_it_was_not_noted(sites: Sites, monkeypatch
     sites.until_idle(2)
     with opened(sites.directories[1]) as profile:
         assert [message.sender for message in profile.store.inbox.unhandled()].count(1) == 1
+
+
+def test_a_blob_that_is_nowhere_and_nobody_asks_for_again_is_not_waited_for(sites: Sites) -> None:
+    asked = []
+
+    def once(agent: Agent) -> int | None:
+        if not asked:
+            asked.append(1)
+            with pytest.raises(PeerProblem, match=r"agent\.blob_on_its_way"):
+                agent.fetch(bytes(32), 10)
+        return None
+
+    def again_and_again(agent: Agent) -> int | None:
+        with pytest.raises(PeerProblem):
+            agent.fetch(bytes(32), 10)
+        asked.append(2)
+        return None
+
+    assert sites.until_idle(1, duties=(once,))
+    assert sites.until_idle(1, duties=(again_and_again,))
+    assert asked.count(2) >= agents.TRIES
 
 
 def test_rubbish_from_the_relay_is_recorded_and_stops_nothing(sites: Sites) -> None:
@@ -254,7 +276,12 @@ def test_stop_ends_it_in_the_middle_of_computing(sites: Sites) -> None:
 
     owner = Owner(opened(sites.directories[0]), executor=WorkerPool(1))
     with owner, Agent(owner, sites.line(1), duties=(compute,)) as agent:
-        stopping = threading.Thread(target=lambda: (began.wait(60), agent.stop()))
+
+        def stop() -> None:
+            began.wait(60)
+            agent.stop()
+
+        stopping = threading.Thread(target=stop)
         stopping.start()
         assert agent.run() is False
         stopping.join()
@@ -276,7 +303,8 @@ def test_signals_stop_it(sites: Sites) -> None:
 
 
 def test_the_program_waits_a_moment_for_a_command_and_runs_until_idle(sites: Sites) -> None:
-    directory, said = sites.directories[0], []
+    directory = sites.directories[0]
+    said: list[str] = []
     busy = opened(directory)
     opening: Callable[[Path], Any] = opened
     tries: list[Path] = []
@@ -310,7 +338,7 @@ def test_back_off_doubles_up_to_its_limit_and_is_never_in_step() -> None:
 
 
 def test_a_courier_pauses_after_trouble_and_ends_in_the_pause() -> None:
-    told: list[object] = []
+    told: list[tuple[object, float]] = []
     done = threading.Event()
 
     def then(result: object, pause: float) -> None:
@@ -323,12 +351,10 @@ def test_a_courier_pauses_after_trouble_and_ends_in_the_pause() -> None:
     courier = Courier("test", lambda action: action(), Backoff(3600, 3600, lambda: 1.0))
     courier.ask(fails, then)
     assert done.wait(30)
-    courier.ask(lambda: told.append("never"), then)
+    courier.ask(lambda: told.append(("never", 0.0)), then)
     assert courier.failures == 1
     courier.close()
-    ((problem, pause),) = told  # type: ignore[misc]
-    assert isinstance(problem, PeerProblem)
-    assert pause == 3600
+    assert [(type(problem), pause) for problem, pause in told] == [(PeerProblem, 3600)]
 
 
 def reveal(payload: object) -> tuple[str, Reveal]:
@@ -344,7 +370,8 @@ def test_blobs_are_found_in_what_is_said() -> None:
     assert wanted_blobs(ceremony_messages.REVEAL, dealt, 3) == ()
     assert offered_blobs(query_messages.CONTRIBUTION, (1, BlobName(name, 7))) == ((name, 7),)
     assert offered_blobs(query_messages.COMMIT, (1, None)) == ()
-    for odd in ([], {"random": name}, {"blob": name, "size": 0}, {"blob": name, "size": 1 << 40}, {"blobs": 3}):
+    odds: list[object] = [[], {"random": name}, {"blob": name, "size": 0}, {"blob": name, "size": 1 << 40}, {"blobs": 3}]
+    for odd in odds:
         assert offered_blobs(ceremony_messages.REVEAL, reveal(odd)) == ()
     assert offered_blobs(ceremony_messages.REVEAL, ("key", Reveal(bytes(32), b"\xff"))) == ()
     assert partial(carrying.Backoff, 1)().failures == 0

@@ -21,10 +21,9 @@ from app.core.errors import Bug, ConsiliumError, EnvironmentProblem, UserError
 from app.core.jobs.job import Cancelled, CancelToken, Job, Progress
 from app.core.secret import SecretBytes
 from app.core.services import connect as connecting
-from app.core.services import local_socket
 from app.core.services.commands import Waiting
 from app.core.services.connect import Site, connect
-from app.core.services.local_address import Address
+from app.core.services.local_address import Address, identity
 from app.core.services.local_socket import Greeting, Server
 from app.core.services.owner import Owner
 from app.core.services.profile import create_profile, open_profile
@@ -254,7 +253,7 @@ def test_waits_for_an_owner_that_is_just_leaving(place: Path, monkeypatch: pytes
 
 
 def test_another_version_is_said_before_anything_is_asked(place: Path) -> None:
-    said = Greeting("0.0.9", local_socket.identity(place), 1, "old", "agent")
+    said = Greeting("0.0.9", identity(place), 1, "old", "agent")
     server = Server(place, lambda channel: channel.receive(), lambda: said)
     try:
         with pytest.raises(EnvironmentProblem, match=r"owner\.other_version") as caught:
