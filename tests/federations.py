@@ -8,9 +8,9 @@ from pathlib import Path
 from app.core.crypto.parameters import INSECURE_TEST_PARAMETERS
 from app.core.federation.public_file import PublicFederation, assemble, save_public_file, sign_statement
 from app.core.secret import SecretBytes
-from app.core.services.founding import found
 from app.core.services.profile import OpenProfile, create_profile
 from tests.crypto_parties import Parties
+from tests.founding import found
 from tests.packages import CATALOGUE
 
 PASSPHRASE = "correct horse battery staple"
@@ -19,9 +19,7 @@ PASSPHRASE = "correct horse battery staple"
 def two_sites(directory: Path) -> tuple[PublicFederation, tuple[OpenProfile, OpenProfile]]:
     """Return the federation of the sites A and B, and their open profiles in ``directory``."""
     first, second = (
-        create_profile(
-            directory / name, name=name, contact="–", passphrase=lambda: SecretBytes(PASSPHRASE.encode())
-        )
+        create_profile(directory / name, name=name, contact="–", passphrase=lambda: SecretBytes(PASSPHRASE.encode()))
         for name in ("A", "B")
     )
     roster = found((first, second), name="Test", catalogue=CATALOGUE, parameters=INSECURE_TEST_PARAMETERS)

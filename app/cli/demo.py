@@ -45,7 +45,7 @@ def demo(
 
 
 def _begin(step: str, params: dict[str, object]) -> None:
-    typer.echo(text(f"cli.demo.{step}", **params))
+    typer.echo(text(f"cli.demo.{step}", None, **params))
 
 
 def _done(phase: str, seconds: float) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.options import Json, answer
+from app.cli.options import Json, Profile, answer
 from app.core.clock import SystemClock
 from app.core.files import read_limited
 from app.texts import explain, text
@@ -27,7 +27,9 @@ Data = Annotated[Path, typer.Option("--data", metavar="DIR", file_okay=False, he
 
 @relay.command()
 def serve(
+    *,
     data: Data,
+    profile: Profile,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8443,
     tls_cert: Annotated[
@@ -67,7 +69,9 @@ def _say_ready(running: Running, as_json: bool) -> None:
 
 @code.command("new")
 def new_code(
+    *,
     data: Data,
+    profile: Profile,
     days: Annotated[int, typer.Option(min=1, max=365, help="For how many days it is good.")] = 14,
     as_json: Json = False,
 ) -> None:
@@ -81,6 +85,8 @@ def new_code(
 @relay.command()
 def check(
     url: Annotated[str, typer.Argument(metavar="URL", help="The relay's address: https://…")],
+    *,
+    profile: Profile,
     ca: Annotated[
         Path | None, typer.Option("--ca", metavar="FILE", help="The relay's private CA (PEM), if it has one.")
     ] = None,

@@ -112,6 +112,7 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA wal_autocheckpoint=4000")  # pages: less often, as it holds up who waits
     connection.execute("PRAGMA journal_size_limit=67108864")
     connection.execute("BEGIN IMMEDIATE")  # two processes may come first at the same time
     application, version = _pragma(connection, "application_id"), _pragma(connection, "user_version")

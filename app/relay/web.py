@@ -47,6 +47,10 @@ class Web:
         self._service = service
         self._certificate = certificate
         routes = [
+            # the most frequent ones first
+            Route("/v1/messages", self._endpoint(Web._send, "/v1/messages"), methods=["POST"]),
+            Route("/v1/messages", self._endpoint(Web._receive, "/v1/messages"), methods=["GET"]),
+            Route("/v1/messages", self._endpoint(Web._acknowledge, "/v1/messages"), methods=["DELETE"]),
             Route("/v1/", self._endpoint(Web._about, "/v1/"), methods=["GET"]),
             Route("/healthz", self._endpoint(Web._health, "/healthz"), methods=["GET"]),
             Route("/metrics", self._endpoint(Web._metrics, "/metrics"), methods=["GET"]),
@@ -58,9 +62,6 @@ class Web:
             Route("/v1/invitations/{hash}", self._endpoint(Web._revoke, "/v1/invitations"), methods=["DELETE"]),
             Route("/v1/challenges", self._endpoint(Web._challenge, "/v1/challenges"), methods=["POST"]),
             Route("/v1/sessions", self._endpoint(Web._log_in, "/v1/sessions"), methods=["POST"]),
-            Route("/v1/messages", self._endpoint(Web._send, "/v1/messages"), methods=["POST"]),
-            Route("/v1/messages", self._endpoint(Web._receive, "/v1/messages"), methods=["GET"]),
-            Route("/v1/messages", self._endpoint(Web._acknowledge, "/v1/messages"), methods=["DELETE"]),
             Route(_BLOB, self._endpoint(Web._put_blob, _BLOB), methods=["PUT"]),
             Route(_BLOB, self._endpoint(Web._get_blob, _BLOB), methods=["GET"]),  # and HEAD
             Route(_BLOB, self._endpoint(Web._withdraw_blob, _BLOB), methods=["DELETE"]),

@@ -61,8 +61,7 @@ def test_sites_with_other_plans_add_up(datasets: dict[int, SealedDataset], cohor
     """Datasets of different depth are computed differently, but every contribution has the same scale."""
     plans = [planned(datasets[residues], cohort) for residues in (5, 8)]
     sent = [
-        worker.run_all(datasets[residues].work(plan), (noise,))
-        for residues, plan in zip((5, 8), plans, strict=True)
+        worker.run_all(datasets[residues].work(plan), (noise,)) for residues, plan in zip((5, 8), plans, strict=True)
     ]
     loudest = max(plans, key=lambda plan: plan.noise_bits)
     assert datasets[8].opened(loudest, *sent) == 2 * (count(cohort, ROWS, CATALOGUE) + noise)

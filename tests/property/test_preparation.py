@@ -35,7 +35,7 @@ def test_sealed_columns_are_the_catalogues_bits(
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, order, delimiter=delimiter, quoting=quoting)  # type: ignore[arg-type]
         writer.writeheader()
-        writer.writerows({"id": f"p{n}", "unused": "x;,\t\"\n", **row} for n, row in enumerate(rows))
+        writer.writerows({"id": f"p{n}", "unused": 'x;,\t"\n', **row} for n, row in enumerate(rows))
     table = read_table(path, mapping(), CATALOGUE)
     expected = Counter(
         (True, *(bit for v in CATALOGUE for bit in v.encode(VALUES[v.code][row[v.code]]))) for row in rows

@@ -149,4 +149,3 @@ def _within(inner: And, kept: set[Criterion]) -> bool:
 
 def _order(criterion: Criterion) -> tuple[int, str]:
     return (0 if isinstance(criterion, Literal) else 1, repr(criterion))
-

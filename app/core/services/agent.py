@@ -23,6 +23,7 @@ from app.core.federation import envelope as envelopes
 from app.core.federation.joining import is_joining
 from app.core.federation.relay_client import RelayPost
 from app.core.services import site
+from app.core.services.asking import next_deadline
 from app.core.services.carrying import Backoff, Courier, Line, offered_blobs, wanted_blobs
 from app.core.services.member import MESSAGE_TYPES, Member
 from app.core.services.membership import membership
@@ -44,18 +45,20 @@ _log = log.logger("agent")
 
 
 def advance_joining(agent: Agent) -> int | None:
-    """Go on with founding or joining, until there is a roster."""
+    """Go on with founding or joining, until there is a roster; or again, when its ceremony has failed."""
     profile = agent.owner.profile
-    if profile.roster is None and isinstance(agent.line, RelayPost):
+    unfinished = profile.roster is None or site.ceremony_failed(profile)
+    if unfinished and isinstance(agent.line, RelayPost):
         site.advance(profile, agent.line)
     return None
 
 
 def advance_member(agent: Agent) -> int | None:
-    """Advance the ceremony and the queries, once there is a roster."""
-    if agent.owner.profile.roster is not None:
-        agent.owner.member.advance()
-    return None
+    """Advance the ceremony and the queries, once there is a roster; due again when a query of ours closes."""
+    if agent.owner.profile.roster is None:
+        return None
+    agent.owner.member.advance()
+    return next_deadline(agent.owner.member)
 
 
 DUTIES: tuple[Duty, ...] = (advance_joining, advance_member)

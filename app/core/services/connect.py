@@ -190,9 +190,7 @@ class _Here:
     ) -> None:
         from app.core.services import owner, profile  # noqa: PLC0415  (a client does without numpy and the database)
 
-        opened = (
-            profile.open_profile(directory, program=program) if open_profile is None else open_profile(directory)
-        )
+        opened = profile.open_profile(directory, program=program) if open_profile is None else open_profile(directory)
         try:
             self._owner = owner.Owner(opened, program=program)
         except BaseException:

@@ -55,6 +55,7 @@ class OpenProfile:
         self.store = store
         self.clock = clock
         self._open_secrets = secrets
+        self._roster_read: tuple[bytes, Roster] | None = None
 
     # --- the site ---------------------------------------------------------------------------------------------
 
@@ -135,7 +136,11 @@ class OpenProfile:
     def roster(self) -> Roster | None:
         """The signed roster, or None before the site has joined."""
         stored = self.store.settings.get(_ROSTER)
-        return None if stored is None else Roster.from_plain(codec.decode(stored, ROSTER_LIMIT))
+        if stored is None:
+            return None
+        if self._roster_read is None or self._roster_read[0] != stored:  # reading it checks every key: milliseconds
+            self._roster_read = stored, Roster.from_plain(codec.decode(stored, ROSTER_LIMIT))
+        return self._roster_read[1]
 
     @property
     def federation(self) -> PublicFederation | None:

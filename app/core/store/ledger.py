@@ -97,14 +97,16 @@ class ShareLedger:
     def get(self, ciphertext: bytes) -> LedgerEntry | None:
         """Return the entry of one ciphertext, or None."""
         rows = self._database.rows(
-            f"SELECT {_FIELDS} FROM share_ledger WHERE ciphertext = ?", (ciphertext,)  # noqa: S608 - constant
+            f"SELECT {_FIELDS} FROM share_ledger WHERE ciphertext = ?",  # noqa: S608 - constant
+            (ciphertext,),
         )
         return _entry(rows[0]) if rows else None
 
     def of_session(self, session: bytes) -> tuple[LedgerEntry, ...]:
         """Return a session's entries in the order of their attempts."""
         rows = self._database.rows(
-            f"SELECT {_FIELDS} FROM share_ledger WHERE session = ? ORDER BY attempt", (session,)  # noqa: S608
+            f"SELECT {_FIELDS} FROM share_ledger WHERE session = ? ORDER BY attempt",  # noqa: S608 - constant
+            (session,),
         )
         return tuple(_entry(row) for row in rows)
 

@@ -87,7 +87,9 @@ class OwnerLock:
                 found = _read(file)
             if not held:
                 raise EnvironmentProblem(
-                    "profile.in_use", path=str(path.parent), pid=found.pid if found else 0,
+                    "profile.in_use",
+                    path=str(path.parent),
+                    pid=found.pid if found else 0,
                     program=found.program if found else "?",
                 )
             with disk_problems(path):

@@ -52,7 +52,8 @@ class Sessions:
     def all(self, *, kind: str) -> tuple[Session, ...]:
         """Return the sessions of one kind, oldest first."""
         rows = self._database.rows(
-            f"SELECT {_FIELDS} FROM sessions WHERE kind = ? ORDER BY created, id", (kind,)  # noqa: S608 - constant
+            f"SELECT {_FIELDS} FROM sessions WHERE kind = ? ORDER BY created, id",  # noqa: S608 - constant
+            (kind,),
         )
         return tuple(_session(row) for row in rows)
 

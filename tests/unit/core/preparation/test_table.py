@@ -64,7 +64,7 @@ def test_the_same_file_in_other_clothes(tmp_path: Path, content: str | bytes, ab
         ("p9,2,f,50", "csv.not_a_flag", {"column": "smoker", "value": "2"}),
         ("p9,1,x,50", "csv.unknown_level", {"column": "sex", "variable": "sex", "value": "x"}),
         ("p9,1,f,old", "csv.not_a_number", {"column": "age", "value": "old"}),
-        ("p9,1,f,\"50,5\"", "csv.not_a_number", {"value": "50,5"}),
+        ('p9,1,f,"50,5"', "csv.not_a_number", {"value": "50,5"}),
         ("p9,1,f,nan", "csv.not_a_number", {}),
         ("p9,1,f,1_0", "csv.not_a_number", {}),
         ("p9,1,f,٣", "csv.not_a_number", {}),

@@ -27,11 +27,11 @@ from app.core.federation.roster import Roster, Site
 from app.core.secret import SecretBytes
 from app.core.services import keys
 from app.core.services import profile as profiles
-from app.core.services.founding import found
-from app.core.services.member import Member, hold_ceremony, settle
+from app.core.services.member import Member
 from app.core.services.profile import OpenProfile, create_profile, open_profile
 from app.core.store.settings import Settings
 from tests.federation_sites import CATALOGUE, OTHER_CATALOGUE, SMOKERS, Inline, KnownNumber, ready_federation
+from tests.founding import found, hold_ceremony, settle
 
 PASSPHRASE = passphrase_from_text("correct horse battery")
 CHEAP = Argon2Cost(memory=8, passes=1, lanes=1)

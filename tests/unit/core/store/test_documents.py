@@ -84,7 +84,8 @@ def test_signature_and_fingerprint(tmp_path: object) -> None:
     ]:
         with pytest.raises(ProtocolViolation, match=r"package\.bad_signature"):
             check_signature(message, sign, key)
-    assert fingerprint(preparer.public).replace(" ", "") in hashlib.sha256(
-        b"consilium/preparer key v1\0" + preparer.public
-    ).hexdigest()
+    assert (
+        fingerprint(preparer.public).replace(" ", "")
+        in hashlib.sha256(b"consilium/preparer key v1\0" + preparer.public).hexdigest()
+    )
     assert dataclasses.replace(HEADER, created=1).hash != HEADER.hash

@@ -136,9 +136,7 @@ def test_any_altered_byte_is_refused_or_means_nothing(original: Path, tmp_path: 
         assert error.code.startswith("package."), error  # noqa: PT017 - one of two outcomes
         return
     with DatasetReader(path, TEST) as altered, DatasetReader(original, TEST) as whole:  # an unused byte
-        ids = [
-            residue_id(column, prime, block) for column in range(7) for prime in range(3) for block in range(2)
-        ]
+        ids = [residue_id(column, prime, block) for column in range(7) for prime in range(3) for block in range(2)]
         assert list(altered.read(ids)) == list(whole.read(ids))
 
 

@@ -149,9 +149,7 @@ def test_one_dataset_is_active(profile: Profile) -> None:
     def add(id: bytes) -> int:
         with profile.database.atomic():
             profile.preparers.pin(b"k", name="", now=1)
-            return profile.datasets.add(
-                id, manifest_hash=b"m", header=b"h", report=b"r", preparer=b"k", now=1
-            ).version
+            return profile.datasets.add(id, manifest_hash=b"m", header=b"h", report=b"r", preparer=b"k", now=1).version
 
     profile.imports.begin(b"2", manifest_hash=b"m", now=1)
     assert (add(b"1"), add(b"2")) == (1, 2)
