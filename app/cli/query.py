@@ -213,7 +213,7 @@ def _line(found: dict[str, Any]) -> str:
     if counted is None:
         state = text(f"cli.query.state.{found['state']}")
         if found["code"]:
-            state += ": " + explain_code(found["code"])
+            state = text("cli.query.state_why", state=state, why=explain_code(found["code"]))
         return text("cli.query.open", id=id, text=asked, state=state)
     key = "cli.query.exact" if counted["exact"] else "cli.query.noised"
     return text(
@@ -225,7 +225,7 @@ def _site_line(each: dict[str, Any]) -> str:
     name = each["state"].replace(" ", "_")
     state = text(f"cli.query.site_state.{name}")
     if each["code"] and each["state"] == "declined":
-        state += ": " + explain_code(each["code"])
+        state = text("cli.query.state_why", state=state, why=explain_code(each["code"]))
     return text("cli.query.site", site=each["site"], state=state)
 
 

@@ -82,7 +82,7 @@ def _tell(found: dict[str, Any], as_json: bool) -> None:
 def _line(found: dict[str, Any]) -> str:
     state = text(f"cli.request.state.{found['state']}")
     if found["code"]:
-        state += ": " + explain_code(found["code"])
+        state = text("cli.query.state_why", state=state, why=explain_code(found["code"]))
     return text("cli.request.line", id=found["id"][:12], asker=found["asker"], text=found["text"], state=state)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,6 +14,8 @@ from app.core.federation import decisions
 from app.core.federation.decisions import Decision
 from app.core.federation.query_messages import Request
 from app.core.federation.query_session import DONE, FAILED, OPEN, PERSON, Made
+from app.core.services import asking
+from app.core.services.member import Member
 from tests.federation_sites import CATALOGUE, SMOKERS, Federation, KnownNumber, ready_federation
 
 HOUR = 3_600_000
@@ -71,6 +74,21 @@ def test_the_deadline_closes_with_those_who_answered(tmp_path: Path) -> None:
         federation.settle()
         assert federation[3].desk.status(session).state == DONE
         assert federation[3].contributor.made == []  # too late: nothing is computed for a closed set
+
+
+@pytest.mark.parametrize(
+    ("minimum", "deadline", "code"),
+    [(4, 0, "query.bad_minimum"), (0, 0, "query.bad_minimum"), (3, 1, "query.deadline_past")],
+)
+def test_what_cannot_be_is_refused_before_anything_is_sent(
+    tmp_path: Path, minimum: int, deadline: int, code: str
+) -> None:
+    with ready_federation(tmp_path) as federation:
+        asker = cast(Member, federation[1])  # it has the site and the desk, which is all that asking looks at
+        with pytest.raises(UserError) as raised:
+            asking.ask(asker, "smoker", purpose="A test", minimum=minimum, deadline=deadline)
+        assert raised.value.code == code
+        assert asking.list_queries(asker) == []
 
 
 def test_too_few_at_the_deadline_and_nothing_is_opened(tmp_path: Path) -> None:

@@ -112,10 +112,6 @@ class Circuit:
     def _prime(self) -> float:
         return math.log2(min(self.model.parameters.data_primes))
 
-    def stages_of(self, root: int) -> list[int]:
-        """Return the stage nodes that the formula of ``root`` uses directly."""
-        return [number for number in self.leaves(root) if isinstance(self.nodes[number], StageNode)]
-
     def formula(self, root: int, values: Mapping[int, int]) -> Formula:
         """Return the formula of ``root``; ``values`` numbers its columns and stages."""
         leaves = self.leaves(root)

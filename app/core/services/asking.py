@@ -87,12 +87,17 @@ def ask(
     """Ask ``sites`` (every site, if none is named) the question ``text`` and return the query's id.
 
     Exact, or with each site's own noise of ``epsilon``. At least ``minimum`` must answer; ``deadline`` (UTC ms, 0 for
-    none) closes the set with those who have. Raises UserError ``query.*`` that points at the place of a mistake, and
+    none) closes the set with those who have. Raises UserError ``query.*`` that points at the place of a mistake,
+    ``query.bad_minimum`` if there are not so many sites, ``query.deadline_past``, and
     those of the planner if our own dataset says that the question does not fit.
     """
     site = member.site
     query = Query(parse(text, site.catalogue))
     chosen = tuple(sorted({site.roster.site_named(name).position for name in sites})) or site.roster.positions
+    if minimum is not None and not 1 <= minimum <= len(chosen):
+        raise UserError("query.bad_minimum", minimum=minimum, sites=len(chosen))
+    if deadline and deadline <= site.clock.now():
+        raise UserError("query.deadline_past")
     active = site.profile.datasets.active()
     if active is not None and site.position in chosen:
         make_plan(query, site.catalogue, dataset_shape(Header.decode(active.header)), openers_of(site))

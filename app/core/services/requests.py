@@ -129,6 +129,5 @@ def ask_back(member: Member, id: bytes, text: str) -> None:
 
 
 def _waiting(member: Member, id: bytes) -> None:
-    state = show(member, id).state
-    if state != "waiting":
-        raise UserError("request.not_waiting", state=state)
+    if show(member, id).state != "waiting":
+        raise UserError("request.not_waiting")

@@ -119,8 +119,8 @@ def test_without_a_keyring_it_says_so_and_can_be_made_later(
             create_profile(tmp_path / "north", name="North", contact="x")
     with create_profile(tmp_path / "north", name="North", contact="x") as made:
         assert made.site_name == "North"
-    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", NO_BUS)
-    with open_profile(tmp_path / "north") as opened:
+    with monkeypatch.context() as without, open_profile(tmp_path / "north") as opened:
+        without.setenv("DBUS_SESSION_BUS_ADDRESS", NO_BUS)
         with pytest.raises(EnvironmentProblem, match=r"keyring\.absent"):
             _ = opened.root
         assert opened.site_name == "North"
