@@ -174,13 +174,19 @@ class CreatorDesk(Desk):
         """Propose the roster of all confirmed sites but those ``without``; return its session.
 
         A proposal of the same sites that is still open stays; another one is withdrawn. Raises UserError
-        ``joining.nobody_confirmed``, ``joining.no_common_format``, ``joining.already_signed``, ``roster.*``.
+        ``joining.nobody_confirmed``, ``joining.not_all_confirmed``, ``joining.no_common_format``,
+        ``joining.already_signed``, ``roster.*``.
         """
         if (signed := self.latest_proposal(SIGNED)) is not None:
             return signed
         chosen = [each for each in self.sites() if each.confirmed and each.site not in without]
         if not chosen:
             raise UserError("joining.nobody_confirmed")
+        # nobody who has joined is left out without being named: a hospital that comes later needs a new federation
+        if pending := [
+            s.site for s in self.sites() if s.session.state == JOINED and s not in chosen and s.site not in without
+        ]:
+            raise UserError("joining.not_all_confirmed", sites=", ".join(pending))
         current, profile = self.profile.roster, self.profile
         sites = [Site(CREATOR, profile.site_name, profile.site_contact, self.key.public)]
         sites += [Site(at, s.site, s.joined.contact, s.joined.key) for at, s in enumerate(chosen, CREATOR + 1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from app.core.clock import Clock, SystemClock
 from app.core.crypto import parameters as registry
 from app.core.crypto.identity import MemberKey
 from app.core.crypto.secret_store import SecretStore
-from app.core.errors import UserError
+from app.core.errors import ProtocolViolation, UserError
 from app.core.federation.public_file import PublicFederation, load_public_file
 from app.core.federation.roster import Site
 from app.core.jobs.job import Job
@@ -40,6 +40,9 @@ class DataProfile(Protocol):
 
     @property
     def federation(self) -> PublicFederation | None: ...
+
+    @property
+    def member_key(self) -> MemberKey: ...
 
 
 class ReportProfile(Protocol):
@@ -155,13 +158,28 @@ def import_dataset(
 ) -> Imported:
     """Verify the package at ``path`` and make it the site's active dataset; see :func:`import_package`.
 
+    A package that was prepared for another site of the federation is refused: UserError ``package.other_site``.
     Raises UserError ``profile.no_federation`` before the ceremony is done.
     """
     federation = profile.federation
     if federation is None:
         raise UserError("profile.no_federation", path=str(profile.store.directory))
+    with open_package(path) as package:
+        _check_ours(package, profile.member_key)
     now = (clock or SystemClock()).now()
-    return import_package(path, profile.store, _expected(federation), now=now, preparer=preparer, job=job)
+    done = import_package(path, profile.store, _expected(federation), now=now, preparer=preparer, job=job)
+    if not done.already or done.dataset.active:
+        return done
+    profile.store.datasets.activate(done.dataset.id)  # importing an earlier version again is the way back to it
+    return replace(done, dataset=replace(done.dataset, active=True))
+
+
+def _check_ours(package: Package, key: MemberKey) -> None:
+    """Refuse a package that was prepared for another site: only the right one can open its report."""
+    try:
+        key.open(REPORT_PURPOSE, package.report, package.header.hash)
+    except ProtocolViolation as error:
+        raise UserError("package.other_site", path=str(package.path)) from error
 
 
 def list_datasets(profile: DataProfile) -> Sequence[tuple[DatasetRow, Header]]:
