@@ -42,6 +42,7 @@ _OWNER = "owner.db"
 _HEAD_BYTES = 16_384
 _KEEP_ALIVE_SECONDS = 75
 _GOODBYE_SECONDS = 0.3
+_LAST_SECONDS = 0.05  # in which connections that broke or were broken get closed
 _BACKLOG = 512
 _TLS = "tls"
 
@@ -145,7 +146,7 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
-        await asyncio.sleep(0)
+        await asyncio.sleep(_LAST_SECONDS)
 
 
 def _protocol(head_seconds: float) -> type[asyncio.Protocol]:
