@@ -15,7 +15,6 @@ import hashlib
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,6 @@ from pathlib import Path
 from app.core.files import private_directory, publish
 from app.relay.refusals import Refusal
 
-_PIECE = 1 << 20
 _PURGED_AT_ONCE = 100
 _UPLOAD = re.compile(r"(\d{1,18})-([0-9a-f]{64})\.part")
 
@@ -140,19 +138,8 @@ def stored_bytes(connection: sqlite3.Connection, member: int) -> int:
 
 def digest_of(path: Path) -> bytes:
     """Return the SHA-256 of a file."""
-    digest = hashlib.sha256()
-    for piece in pieces(path, 0, path.stat().st_size):
-        digest.update(piece)
-    return digest.digest()
-
-
-def pieces(path: Path, start: int, end: int) -> Iterator[bytes]:
-    """Yield the bytes of a file from ``start`` up to ``end``."""
     with open(path, "rb") as file:
-        file.seek(start)
-        while start < end and (piece := file.read(min(_PIECE, end - start))):
-            start += len(piece)
-            yield piece
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def append(path: Path, data: bytes, *, offset: int) -> None:

@@ -35,11 +35,10 @@ from app.relay.certificates import Certificate
 from app.relay.limits import Limits, read_limits
 from app.relay.metrics import Metrics
 from app.relay.service import Service
-from app.relay.web import Web
+from app.relay.web import HEAD_BYTES, Web
 
 SETTINGS = "relay.toml"
 _OWNER = "owner.db"
-_HEAD_BYTES = 16_384
 _KEEP_ALIVE_SECONDS = 75
 _GOODBYE_SECONDS = 0.3
 _LAST_SECONDS = 0.05  # in which connections that broke or were broken get closed
@@ -98,7 +97,7 @@ async def _serve(settings: Settings, ready: Callable[[Running], None], clock: Cl
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                h11_max_incomplete_event_size=_HEAD_BYTES,
+                h11_max_incomplete_event_size=HEAD_BYTES,
                 limit_concurrency=limits.connections,
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=max(1, round(limits.close_seconds)),

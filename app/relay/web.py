@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
+from typing import BinaryIO
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,12 +20,14 @@ from app.core import log
 from app.core.errors import ConsiliumError
 from app.core.federation import relay_protocol as protocol
 from app.core.federation.relay_protocol import CBOR, LONGEST_WAIT, OFFSET, SMALL, Admission, Login
-from app.relay.blobs import BlobName, pieces
+from app.relay.blobs import BlobName
 from app.relay.membership import Member
 from app.relay.refusals import Refusal, problem
 from app.relay.service import Service
 from app.relay.uploads import Part
 
+HEAD_BYTES = 16_384
+_PIECE = 1 << 20
 _BLOB = "/v1/blobs/{name}"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
@@ -77,6 +80,11 @@ class Web:
             async with asyncio.timeout(self._service.limits.idle_seconds):
                 await send(message)
 
+        size = sum(len(name) + len(value) for name, value in scope["headers"])
+        size += len(scope["query_string"]) + len(scope["path"])
+        if size > HEAD_BYTES:  # h11 stops one that grows beyond; this one came in one piece
+            await problem(Refusal("relay.too_large", size=size, limit=HEAD_BYTES))(scope, receive, patient_send)
+            return
         await self._routes(scope, receive, patient_send)
 
     def _endpoint(self, handler: Handler, route: str) -> Callable[[Request], Awaitable[Response]]:
@@ -257,16 +265,50 @@ class Web:
         if request.method == "HEAD":
             return Response(status_code=status, headers=headers)
         path = self._service.files.path(BlobName(member.federation, name))
-        return StreamingResponse(_read(pieces(path, start, end)), status, headers, "application/octet-stream")
+        try:
+            file = await asyncio.to_thread(open, path, "rb")
+        except FileNotFoundError:  # withdrawn in this moment
+            raise Refusal("relay.blob_missing", name=name.hex()) from None
+        return _Part(file, start, end, status, headers)
 
     async def _withdraw_blob(self, request: Request) -> Response:
         await self._service.uploads.withdraw(self._member(request), _hash(request.path_params["name"]))
         return Response(status_code=204)
 
 
-async def _read(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (piece := await asyncio.to_thread(next, parts, None)) is not None:
-        yield piece
+class _Part(Response):
+    """The bytes of a file from ``start`` up to ``end``, for as long as somebody is there to take them."""
+
+    media_type = "application/octet-stream"
+
+    def __init__(self, file: BinaryIO, start: int, end: int, status: int, headers: dict[str, str]) -> None:
+        super().__init__(None, status, headers)
+        self._file = file
+        self._bounds = (start, end)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gone = asyncio.create_task(_disconnected(receive))
+        file, (place, end) = self._file, self._bounds
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            file.seek(place)
+            while place < end and not gone.done() and (piece := await asyncio.to_thread(_read, file, end - place)):
+                place += len(piece)
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if place == end:  # else the connection is broken, and the client sees that something is missing
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            gone.cancel()
+            file.close()
+
+
+def _read(file: BinaryIO, most: int) -> bytes:
+    return file.read(min(most, _PIECE))
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _http_problem(_request: Request, error: Exception) -> Response:
