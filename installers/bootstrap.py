@@ -9,6 +9,7 @@ The first run makes a virtual environment in the checkout and installs exactly w
 checked by hash; later runs start at once. Standard library only. Exit codes are those of the job.
 """
 
+import ctypes
 import hashlib
 import json
 import os
@@ -31,8 +32,26 @@ PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python
 STAMP = ENVIRONMENT / "consilium.json"  # written last: without it the environment is not finished
 GUARD = CHECKOUT / ".venv.lock"
 
-# Debian and Ubuntu packages, and the program that each brings
-SYSTEM_PACKAGES = {"dbus": "dbus-daemon", "gnome-keyring": "gnome-keyring-daemon"}
+# Debian and Ubuntu packages, and the program or the library that each brings
+SYSTEM_PACKAGES = {
+    "dbus": "dbus-daemon",
+    "gnome-keyring": "gnome-keyring-daemon",
+    "libdbus-1-3": "libdbus-1.so.3",
+    "libegl1": "libEGL.so.1",
+    "libfontconfig1": "libfontconfig.so.1",
+    "libgl1": "libGL.so.1",
+    "libglib2.0-0": "libglib-2.0.so.0",
+    "libxcb-cursor0": "libxcb-cursor.so.0",
+    "libxcb-icccm4": "libxcb-icccm.so.4",
+    "libxcb-image0": "libxcb-image.so.0",
+    "libxcb-keysyms1": "libxcb-keysyms.so.1",
+    "libxcb-render-util0": "libxcb-render-util.so.0",
+    "libxcb-shape0": "libxcb-shape.so.0",
+    "libxcb-xkb1": "libxcb-xkb.so.1",
+    "libxkbcommon-x11-0": "libxkbcommon-x11.so.0",
+    "libxkbcommon0": "libxkbcommon.so.0",
+}
+TEST_PACKAGES = {"xauth": "xauth", "xvfb": "Xvfb"}
 
 
 def main(arguments: list[str]) -> int:
@@ -55,7 +74,7 @@ def install(lock_name: str) -> None:
     wanted["project"] = fingerprint(CHECKOUT / "pyproject.toml")
     if is_ready(wanted, lock_name):
         return
-    install_system_packages()
+    install_system_packages(SYSTEM_PACKAGES | (TEST_PACKAGES if lock_name == "dev" else {}))
     with one_at_a_time():
         if is_ready(wanted, lock_name):  # another run was faster
             return
@@ -117,11 +136,11 @@ def pip_install(*arguments: str) -> None:
         sys.exit("\nThe dependencies could not be installed; the lines above say why. Then run this again.")
 
 
-def install_system_packages() -> None:
+def install_system_packages(packages: dict[str, str]) -> None:
     """On Debian and Ubuntu install what is missing where that needs no password; else say how."""
     if sys.platform != "linux":
         return
-    optional = [package for package, program in SYSTEM_PACKAGES.items() if not shutil.which(program)]
+    optional = [package for package, brings in packages.items() if not is_there(brings)]
     needed = [] if has_venv() else [f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"]
     missing = needed + optional
     if not missing:
@@ -133,6 +152,17 @@ def install_system_packages() -> None:
         say("Please install what is missing with this command:\n\n    sudo " + " ".join(command) + "\n")
     if needed and not has_venv():
         sys.exit("Without Python's venv module nothing can be installed. Install it, then run this again.")
+
+
+def is_there(name: str) -> bool:
+    """Return whether there is a program, or a library (``lib….so.N``), of this name."""
+    if ".so." not in name:
+        return shutil.which(name) is not None
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
 
 
 def has_venv() -> bool:

@@ -1,0 +1,1 @@
+"""The window: Qt, and nothing that is true without a screen."""

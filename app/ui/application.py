@@ -1,0 +1,264 @@
+"""The program with a window: one for each profile, in the person's language and look, with a sign in the tray."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QLibraryInfo, QObject, QTranslator, Signal
+from PySide6.QtGui import QAction, QIcon
+from PySide6.QtNetwork import QLocalServer, QLocalSocket
+from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon
+
+from app import __version__
+from app.core import log, paths
+from app.core.store.peek import holds_profile
+from app.texts import LANGUAGES, preferred_language, text, use_language
+from app.ui import theme as themes
+from app.ui.icons import icon, pixmap
+from app.ui.preferences import SYSTEM, Preferences
+from app.ui.window import Window
+
+_GREET_MS = 1000
+_LIMIT = 8192
+
+
+class OneProgram(QObject):
+    """Sees to it that a profile has one window: a second start hands its arguments over and leaves."""
+
+    called = Signal(str)
+    """Another start has called, with its argument or an empty text."""
+
+    def __init__(self, directory: Path | None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        place = os.fsencode(os.path.realpath(directory)) if directory is not None else b"first start"
+        self._name = "consilium-" + hashlib.sha256(place + os.fsencode(Path.home())).hexdigest()[:24]
+        self._server = QLocalServer(self)
+        self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
+        self._server.newConnection.connect(self._answer)
+
+    def hand_over(self, argument: str) -> bool:
+        """Give ``argument`` to the program that runs already; False if there is none."""
+        line = QLocalSocket()
+        line.connectToServer(self._name)
+        if not line.waitForConnected(_GREET_MS):
+            return False
+        line.write(QByteArray(argument.encode()[:_LIMIT] + b"\n"))
+        line.waitForBytesWritten(_GREET_MS)
+        return True
+
+    def serve(self) -> None:
+        """Be the one program from now on."""
+        if not self._server.listen(self._name):
+            QLocalServer.removeServer(self._name)  # left by a program that was killed
+            self._server.listen(self._name)
+
+    def _answer(self) -> None:
+        line = self._server.nextPendingConnection()
+        line.readyRead.connect(lambda: self._read(line))
+        line.disconnected.connect(line.deleteLater)
+
+    def _read(self, line: QLocalSocket) -> None:
+        if line.canReadLine() or line.bytesAvailable() > _LIMIT:
+            self.called.emit(bytes(line.read(_LIMIT).data()).decode("utf-8", "replace").strip())
+            line.disconnectFromServer()
+
+
+class Program(QObject):
+    """What runs as long as the application does: the window of the moment, the tray, the preferences."""
+
+    def __init__(self, application: QApplication, preferences: Preferences) -> None:
+        super().__init__(application)
+        self._application = application
+        self.preferences = preferences
+        self.window: Window | None = None
+        self._first: QObject | None = None
+        self._tray: QSystemTrayIcon | None = None
+        self._translator: QTranslator | None = None
+        self._one: OneProgram | None = None
+        self._quitting = False
+        application.setQuitOnLastWindowClosed(False)
+        self.speak()
+        self._theme = themes.install(application, preferences.appearance)
+        self._theme.reduced_motion = preferences.reduced_motion
+
+    def speak(self) -> None:
+        """Use the preferred language, also for Qt's own buttons and menus."""
+        use_language(None if self.preferences.language == SYSTEM else self.preferences.language)
+        if self._translator is not None:
+            self._application.removeTranslator(self._translator)
+        self._translator = QTranslator(self._application)
+        place = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+        if self._translator.load(f"qtbase_{preferred_language()}", place):
+            self._application.installTranslator(self._translator)
+
+    def open(self, directory: Path | None, argument: str = "") -> bool:
+        """Show the window of a profile, or the first start without one; False if another program shows it already."""
+        self._one = OneProgram(directory, self)
+        if self._one.hand_over(argument):
+            return False
+        self._one.serve()
+        self._one.called.connect(self._called)
+        if directory is None:
+            self._show_first_start(argument)
+        else:
+            self._show_window(directory, argument)
+        return True
+
+    def rebuild(self) -> None:
+        """Build the window again, in another language."""
+        self.speak()
+        if self.window is not None:
+            before, place = self.window, self.window.current
+            geometry = before.saveGeometry()
+            before.bridge.close()
+            before.agent.leave()
+            self._show_window(before.directory, "", start_agent=False)
+            self.window.agent = before.agent
+            before.agent.setParent(self.window)
+            self.window.restoreGeometry(geometry)
+            self.window.navigate(place or "home")
+            before.deleteLater()
+            before.hide()
+        elif self._first is not None:
+            self._show_first_start("")
+
+    def _show_first_start(self, argument: str) -> None:
+        from app.ui.views.first_start import FirstStart  # noqa: PLC0415  (only where there is no profile yet)
+
+        before = self._first
+        first = FirstStart(self.preferences, argument, opened=self._opened, language_changed=self.rebuild)
+        first.closed.connect(self._first_closed)
+        self._first = first
+        first.show()
+        if before is not None:
+            before.deleteLater()
+
+    def _first_closed(self) -> None:
+        if self.window is None and not self._quitting:
+            self.quit()
+
+    def _opened(self, directory: Path, argument: str = "") -> None:
+        """Go on from the first start with the profile that it has made."""
+        first, self._first = self._first, None
+        self.open(directory, argument)
+        if first is not None:
+            first.deleteLater()
+
+    def _show_window(self, directory: Path, argument: str, *, start_agent: bool = True) -> None:
+        self.preferences.profile = directory
+        window = Window(directory, self.preferences)
+        window.closing = self._may_close
+        window.switch_profile = self._opened
+        window.language_changed = self.rebuild
+        self.window = window
+        window.navigate("home")
+        if argument:
+            window.open_argument(argument)
+        window.show()
+        if start_agent:
+            window.start()
+        else:
+            window.bridge.watch()
+        self._application.setWindowIcon(QIcon(pixmap("logo", 64, "text")))
+        if self._tray is None:
+            self._tray = self._make_tray()
+
+    # --- tray -------------------------------------------------------------------------------------------------
+
+    def _make_tray(self) -> QSystemTrayIcon | None:
+        if not QSystemTrayIcon.isSystemTrayAvailable():
+            return None
+        tray = QSystemTrayIcon(QIcon(pixmap("logo", 64, "text")), self)
+        menu = QMenu()
+        for key, icon_name, do in (
+            ("ui.tray.open", "computer", self.raise_window),
+            ("ui.tray.quit", "logout", self.quit),
+        ):
+            action = QAction(icon(icon_name), text(key), menu)
+            action.triggered.connect(lambda _checked=False, do=do: do())
+            menu.addAction(action)
+        tray.setContextMenu(menu)
+        self._menu = menu
+        tray.setToolTip("Consilium")
+        tray.activated.connect(self._tray_pressed)
+        tray.show()
+        return tray
+
+    def _tray_pressed(self, reason: QSystemTrayIcon.ActivationReason) -> None:
+        if reason is not QSystemTrayIcon.ActivationReason.Context:
+            self.raise_window()
+
+    def _called(self, argument: str) -> None:
+        self.raise_window()
+        if argument and self.window is not None:
+            self.window.open_argument(argument)
+
+    def raise_window(self) -> None:
+        """Bring the window to the front."""
+        window = self.window or self._first
+        if window is not None:
+            window.show()  # type: ignore[attr-defined]
+            window.raise_()  # type: ignore[attr-defined]
+            window.activateWindow()  # type: ignore[attr-defined]
+
+    def _may_close(self) -> bool:
+        if self._quitting:
+            return True
+        if self.preferences.keep_answering and self._tray is not None:
+            return False
+        self._application.exit(0)
+        return True
+
+    def quit(self) -> None:
+        """End the program, whatever is under way."""
+        self._quitting = True
+        if self.window is not None:
+            self.window.close()
+        self._application.exit(0)
+
+
+def choose_profile(preferences: Preferences, wanted: Path | None) -> Path | None:
+    """Return the profile to open: the wanted one, the last one, the default one; None where there is none yet."""
+    for directory in (wanted, preferences.profile, paths.default_profile()):
+        if directory is not None and holds_profile(directory):
+            return directory
+    return None
+
+
+def make_application(arguments: Sequence[str]) -> QApplication:
+    """Return the application object, named and versioned."""
+    application = QApplication([sys.argv[0], *arguments])
+    application.setApplicationName("consilium")
+    application.setApplicationDisplayName("Consilium")
+    application.setApplicationVersion(__version__)
+    application.setDesktopFileName("consilium")
+    return application
+
+
+def main(arguments: Sequence[str], ready: Callable[[Program], object] = lambda _program: None) -> int:
+    """Run the program: ``[--profile DIR] [PACKAGE | INVITATION]``; return its exit code."""
+    wanted, argument = read_arguments(arguments)
+    log.write_to(paths.user_log())
+    application = make_application([])
+    program = Program(application, Preferences())
+    if not program.open(choose_profile(program.preferences, wanted), argument):
+        return 0
+    ready(program)
+    return application.exec()
+
+
+def read_arguments(arguments: Sequence[str]) -> tuple[Path | None, str]:
+    """Return the profile's directory and what to open."""
+    rest, profile = list(arguments), None
+    if "--profile" in rest[:-1]:
+        place = rest.index("--profile")
+        profile = Path(rest[place + 1])
+        del rest[place : place + 2]
+    return profile, rest[0] if rest else ""
+
+
+__all__ = ["LANGUAGES", "OneProgram", "Program", "choose_profile", "main", "make_application", "read_arguments"]

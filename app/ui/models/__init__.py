@@ -1,0 +1,1 @@
+"""What views show: frozen values, and item models over them."""

@@ -1,0 +1,169 @@
+"""Other runs of this very program: the agent that owns the profile, and commands that need no profile to be open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
+from shiboken6 import isValid
+
+from app.core.errors import ConsiliumError, EnvironmentProblem, UserError
+from app.core.jobs.job import Cancelled, Progress
+from app.core.services.demo_network import program
+
+_PROGRESS = "CONSILIUM_PROGRESS"
+_STOP_MS = 8000
+_AGAIN_MS = 2000
+
+
+class AgentProcess(QObject):
+    """The owner of a profile: started when there is none, started again when it dies, ended with the window.
+
+    It ends when its input does, so that it does not outlive a window that was killed.
+    """
+
+    died = Signal(object)
+    """It has ended by itself and will be started again; with the error that it left."""
+
+    def __init__(self, directory: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._directory = directory
+        self._process: QProcess | None = None
+        self._stopping = False
+
+    @property
+    def ours(self) -> bool:
+        """Whether the owner is a process that this window has started."""
+        return self._process is not None and self._process.state() != QProcess.ProcessState.NotRunning
+
+    def ensure(self) -> None:
+        """Start it unless it runs; a profile that another program has open is left to that program."""
+        if self.ours or self._stopping:
+            return
+        command = ["agent", "--stay", "--until-input-ends", "--json", "--profile", str(self._directory)]
+        self._process = _process(self, command)
+        self._process.finished.connect(self._ended)
+        self._process.start()
+
+    def _ended(self, _code: int, _status: QProcess.ExitStatus) -> None:
+        if self._stopping or self._process is None:
+            return
+        error = _error_in(bytes(self._process.readAllStandardOutput().data()))
+        self._process = None
+        if error is not None and error.code == "profile.in_use":
+            return  # somebody else has become its owner
+        self.died.emit(error or EnvironmentProblem("owner.lost", path=str(self._directory)))
+        QTimer.singleShot(_AGAIN_MS, self, self.ensure)
+
+    def stop(self) -> None:
+        """End it kindly; it finishes what must not be interrupted, and dies at the latest after some seconds."""
+        self._stopping = True
+        if self._process is None or not self.ours:
+            return
+        self._process.closeWriteChannel()
+        if not self._process.waitForFinished(_STOP_MS):
+            self._process.kill()
+            self._process.waitForFinished(1000)
+
+    def leave(self) -> None:
+        """Let it go on without this window."""
+        self._stopping = True
+
+
+class Program(QObject):
+    """One command of this program, with ``--json``, in a process of its own."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        of: QObject,
+        done: Callable[[Mapping[str, Any]], object],
+        failed: Callable[[ConsiliumError], object],
+        progress: Callable[[Progress], object] | None = None,
+        standard_input: bytes = b"",
+    ) -> None:
+        super().__init__(of)
+        self._of, self._done, self._failed, self._progress = of, done, failed, progress
+        self._cancelled = False
+        self._process = _process(self, [*arguments, "--json"])
+        self._process.finished.connect(self._ended)
+        self._process.readyReadStandardError.connect(self._read_progress)
+        self._process.start()
+        if standard_input:
+            self._process.write(standard_input)
+        self._process.closeWriteChannel()
+
+    def cancel(self) -> None:
+        """Ask the command to stop; it then fails as ``job.cancelled``."""
+        self._cancelled = True
+        self._process.terminate()
+        QTimer.singleShot(_STOP_MS, self._process, self._process.kill)
+
+    def _read_progress(self) -> None:
+        self._process.setReadChannel(QProcess.ProcessChannel.StandardError)
+        while self._process.canReadLine():
+            progress = _progress_in(bytes(self._process.readLine().data()))
+            if progress is not None and self._progress is not None and isValid(self._of):
+                self._progress(progress)
+
+    def _ended(self, code: int, _status: QProcess.ExitStatus) -> None:
+        output = bytes(self._process.readAllStandardOutput().data())
+        self.deleteLater()
+        if not isValid(self._of):
+            return
+        if self._cancelled:
+            self._failed(Cancelled())
+            return
+        error = _error_in(output)
+        if error is None and code == 0:
+            self._done(_last_object(output) or {})
+        else:
+            self._failed(error or EnvironmentProblem("ui.program_failed", exit_code=code))
+
+
+def _process(parent: QObject, arguments: Sequence[str]) -> QProcess:
+    command, *first = program()
+    process = QProcess(parent)
+    environment = QProcessEnvironment.systemEnvironment()
+    environment.insert(_PROGRESS, "json")
+    process.setProcessEnvironment(environment)
+    process.setProgram(command)
+    process.setArguments([*first, *arguments])
+    return process
+
+
+def _last_object(output: bytes) -> dict[str, Any] | None:
+    for line in reversed(output.splitlines()):
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict):
+            return found
+    return None
+
+
+def _error_in(output: bytes) -> ConsiliumError | None:
+    """Return the error that a command with ``--json`` has printed, or None."""
+    found = _last_object(output)
+    error = None if found is None else found.get("error")
+    if not isinstance(error, dict) or not isinstance(error.get("code"), str):
+        return None
+    params = error.get("params")
+    named = params if isinstance(params, dict) else {}
+    return UserError(error["code"], **{name: value for name, value in named.items() if name not in ("self", "code")})
+
+
+def _progress_in(line: bytes) -> Progress | None:
+    """Return what a command reports of its progress, if this line of its error output does."""
+    try:
+        found = json.loads(line)
+        told = found["progress"]
+        remaining = told["remaining"]
+        return Progress(float(told["fraction"]), str(told["step"]), None if remaining is None else float(remaining))
+    except (ValueError, KeyError, TypeError):
+        return None

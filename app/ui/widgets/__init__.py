@@ -1,0 +1,1 @@
+"""The kit: small widgets that look and behave alike on every screen."""
