@@ -39,6 +39,7 @@ class OneProgram(QObject):
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._answer)
+        self._lines: list[QLocalSocket] = []
 
     def hand_over(self, argument: str) -> bool:
         """Give ``argument`` to the program that runs already; False if there is none."""
@@ -57,14 +58,18 @@ class OneProgram(QObject):
             self._server.listen(self._name)
 
     def _answer(self) -> None:
-        line = self._server.nextPendingConnection()
-        line.readyRead.connect(lambda: self._read(line))
-        line.disconnected.connect(line.deleteLater)
+        while (line := self._server.nextPendingConnection()) is not None:
+            self._lines.append(line)
+            line.readyRead.connect(self._read)
+        self._read()
 
-    def _read(self, line: QLocalSocket) -> None:
-        if line.canReadLine() or line.bytesAvailable() > _LIMIT:
-            self.called.emit(bytes(line.read(_LIMIT).data()).decode("utf-8", "replace").strip())
-            line.disconnectFromServer()
+    def _read(self) -> None:
+        for line in list(self._lines):
+            if line.canReadLine() or line.bytesAvailable() > _LIMIT:
+                argument = bytes(line.read(_LIMIT).data()).decode("utf-8", "replace").strip()
+                self._lines.remove(line)
+                line.disconnectFromServer()
+                self.called.emit(argument)
 
 
 class Program(QObject):

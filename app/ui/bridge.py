@@ -2,7 +2,7 @@
 
 The window works on a profile as the command line does: it asks the profile's owner, a process of its own
 (:mod:`app.ui.agent_process`), over the local socket. Cryptography, the database and the network are never in this
-process, so they cannot hold it up. A call waits in a thread of a pool; its outcome arrives in the window's thread.
+process, so they cannot hold it up. A call waits in a thread of its own; its outcome arrives in the window's thread.
 
 >>> bridge.call("query.list", done=lambda found: ..., of=self)
 """
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
+from PySide6.QtCore import QObject, Signal
 from shiboken6 import isValid
 
 from app.core import log
@@ -34,52 +35,30 @@ Failed = Callable[[ConsiliumError], object]
 Reports = Callable[[Progress], object]
 
 
-class Call(QObject):
+class Call:
     """One call under way. Its outcome comes in the window's thread, and not at all when nobody is left to hear it."""
 
-    _succeeded = Signal(object)
-    _failed = Signal(object)
-    _progressed = Signal(object)
-
     def __init__(self, name: str, of: QObject, done: Done | None, failed: Failed, progress: Reports | None) -> None:
-        super().__init__()
         self.name = name
         self.cancel_token = CancelToken()
-        self._of, self._done, self._fail, self._report = of, done, failed, progress
-        self._succeeded.connect(self._hear_done)
-        self._failed.connect(self._hear_failed)
-        self._progressed.connect(self._hear_progress)
+        self._of, self._done, self._failed, self._progress = of, done, failed, progress
 
     def cancel(self) -> None:
         """Ask the work to stop; it then fails as ``job.cancelled``."""
         # registered callbacks write to the socket, which may wait: not in the window's thread
         threading.Thread(target=self.cancel_token.cancel, name="cancel", daemon=True).start()
 
-    def run(self, directory: Path, values: Mapping[str, Any]) -> None:
-        """Make the call; in a thread of the pool."""
-        job = Job(self._progressed.emit, self.cancel_token)
-        try:
-            with connect(directory, program="consilium window", become=False) as site:
-                self._succeeded.emit(site.call(self.name, values, job))
-        except Waiting as waiting:  # sent: it shows up where such things are listed
-            self._succeeded.emit({"waiting": waiting.key, **waiting.params})
-        except ConsiliumError as error:
-            self._failed.emit(error)
-        except Exception as error:  # the last line of defence: the window lives on and says so
-            _log.error("call_failed", command=self.name, places=log.places(error))
-            self._failed.emit(Bug("house.unexpected", kind=type(error).__name__, log=str(log.location())))
-
-    def _hear_done(self, result: Result) -> None:
-        if self._done is not None and isValid(self._of):
-            self._done(result)
-
-    def _hear_failed(self, error: ConsiliumError) -> None:
-        if isValid(self._of):
-            self._fail(error)
-
-    def _hear_progress(self, progress: Progress) -> None:
-        if self._report is not None and isValid(self._of):
-            self._report(progress)
+    def hear(self, what: Result | ConsiliumError | Progress) -> None:
+        """Tell whoever asked; in the window's thread."""
+        if not isValid(self._of):
+            return
+        if isinstance(what, ConsiliumError):
+            self._failed(what)
+        elif isinstance(what, Progress):
+            if self._progress is not None:
+                self._progress(what)
+        elif self._done is not None:
+            self._done(what)
 
 
 class Caller(Protocol):
@@ -104,20 +83,6 @@ class Caller(Protocol):
         ...
 
 
-class _Errand(QRunnable):
-    def __init__(self, call: Call, directory: Path, values: Mapping[str, Any], ended: Callable[[Call], None]) -> None:
-        super().__init__()
-        self._call, self._directory, self._values, self._ended = call, directory, values, ended
-
-    def run(self) -> None:
-        try:
-            self._call.run(self._directory, self._values)
-        except RuntimeError:  # the application is gone, and the call's signals with it
-            return
-        finally:
-            self._ended(self._call)
-
-
 class Bridge(QObject):
     """The window's way to the owner of one profile."""
 
@@ -128,6 +93,7 @@ class Bridge(QObject):
     failed = Signal(object)
     """A call failed that nobody else listens for."""
     _noticed = Signal(str, bool)
+    _heard = Signal(object, object)
 
     def __init__(self, directory: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -135,13 +101,12 @@ class Bridge(QObject):
         self.connection = STARTING
         self.problem: ConsiliumError | None = None
         """Why the owner cannot be reached, while it cannot."""
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(_MOST_CALLS)
+        self._slots = threading.Semaphore(_MOST_CALLS)
         self._calls: set[Call] = set()
-        self._lock = threading.Lock()
         self._closing = threading.Event()
         self._watch_token = CancelToken()
         self._noticed.connect(self._notice)
+        self._heard.connect(self._hear)
         self._watcher: threading.Thread | None = None
 
     def call(
@@ -160,9 +125,8 @@ class Bridge(QObject):
         is no news). Neither is called when ``of``, the widget that asks, is gone.
         """
         made = Call(name, of, done, failed or self._unheard, progress)
-        with self._lock:
-            self._calls.add(made)
-        self._pool.start(_Errand(made, self.directory, values or {}, self._forget))
+        self._calls.add(made)
+        threading.Thread(target=self._run, args=(made, dict(values or {})), name=name, daemon=True).start()
         return made
 
     def watch(self) -> None:
@@ -174,18 +138,34 @@ class Bridge(QObject):
     def close(self) -> None:
         """Stop what is under way; quick, whatever it is."""
         self._closing.set()
-        with self._lock:
-            calls = tuple(self._calls)
-        for each in calls:
+        for each in tuple(self._calls):
             each.cancel()
         threading.Thread(target=self._watch_token.cancel, name="cancel", daemon=True).start()
         if self._watcher is not None:
             self._watcher.join(1.0)
-        self._pool.waitForDone(1000)
 
-    def _forget(self, call: Call) -> None:
-        with self._lock:
+    def _run(self, call: Call, values: Mapping[str, Any]) -> None:
+        """Make a call; in a thread of its own."""
+        job = Job(lambda progress: self._heard.emit(call, progress), call.cancel_token)
+        outcome: Result | ConsiliumError
+        with self._slots:
+            try:
+                with connect(self.directory, program="consilium window", become=False) as site:
+                    outcome = site.call(call.name, values, job)
+            except Waiting as waiting:  # sent: it shows up where such things are listed
+                outcome = {"waiting": waiting.key, **waiting.params}
+            except ConsiliumError as error:
+                outcome = error
+            except Exception as error:  # the last line of defence: the window lives on and says so
+                _log.error("call_failed", command=call.name, places=log.places(error))
+                outcome = Bug("house.unexpected", kind=type(error).__name__, log=str(log.location()))
+        with suppress(RuntimeError):  # the application is gone, and the bridge with it
+            self._heard.emit(call, outcome)
+
+    def _hear(self, call: Call, what: Result | ConsiliumError | Progress) -> None:
+        if not isinstance(what, Progress):
             self._calls.discard(call)
+        call.hear(what)
 
     def _unheard(self, error: ConsiliumError) -> None:
         if not isinstance(error, Cancelled) and error.code != "job.cancelled":

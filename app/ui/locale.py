@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QDateTime, QLocale, Qt
+from PySide6.QtCore import QDateTime, QLocale
 
 from app.texts import preferred_language, text
 
@@ -48,5 +48,4 @@ def whole_moment(milliseconds: int) -> str:
     """Return a moment (UTC ms) with date and time; "never" for 0."""
     if not milliseconds:
         return text("ui.never")
-    when = QDateTime.fromMSecsSinceEpoch(milliseconds).toTimeSpec(Qt.TimeSpec.LocalTime)
-    return locale().toString(when, QLocale.FormatType.ShortFormat)
+    return locale().toString(QDateTime.fromMSecsSinceEpoch(milliseconds), QLocale.FormatType.ShortFormat)

@@ -125,6 +125,63 @@ class Program(QObject):
             self._failed(error or EnvironmentProblem("ui.program_failed", exit_code=code))
 
 
+class Companion(QObject):
+    """A program that works beside the window as long as the window lives: it ends when its input does."""
+
+    ready = Signal(object)
+    """It is at work; with what it has said of itself."""
+    progressed = Signal(object)
+    ended = Signal(object)
+    """It is over; with the error that it left, None if it was ended from here."""
+
+    def __init__(self, arguments: Sequence[str], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._ending = False
+        self._error: ConsiliumError | None = None
+        self._process = _process(self, [*arguments, "--until-input-ends", "--json"])
+        self._process.readyReadStandardOutput.connect(self._read)
+        self._process.readyReadStandardError.connect(self._read_progress)
+        self._process.finished.connect(self._finished)
+        self._process.errorOccurred.connect(self._broken)
+        self._process.start()
+
+    def end(self) -> None:
+        """Have it end; ``ended`` comes when it has."""
+        self._ending = True
+        self._process.closeWriteChannel()
+
+    def end_now(self) -> None:
+        """Have it end and wait some seconds for it; what it has started ends with it in any case."""
+        self._process.finished.disconnect(self._finished)
+        self.end()
+        if not self._process.waitForFinished(_STOP_MS):
+            self._process.kill()
+            self._process.waitForFinished(1000)
+
+    def _read(self) -> None:
+        self._process.setReadChannel(QProcess.ProcessChannel.StandardOutput)
+        while self._process.canReadLine():
+            said = _last_object(bytes(self._process.readLine().data()))
+            self._error = _error_of(said)
+            if said is not None and self._error is None:
+                self.ready.emit(said)
+
+    def _read_progress(self) -> None:
+        self._process.setReadChannel(QProcess.ProcessChannel.StandardError)
+        while self._process.canReadLine():
+            if (progress := _progress_in(bytes(self._process.readLine().data()))) is not None:
+                self.progressed.emit(progress)
+
+    def _broken(self, problem: QProcess.ProcessError) -> None:
+        if problem is QProcess.ProcessError.FailedToStart:
+            self._finished(-1)
+
+    def _finished(self, code: int, _status: object = None) -> None:
+        self._read()
+        unexplained = EnvironmentProblem("ui.program_failed", exit_code=code)
+        self.ended.emit(None if self._ending else self._error or unexplained)
+
+
 def _process(parent: QObject, arguments: Sequence[str]) -> QProcess:
     command, *first = program()
     process = QProcess(parent)
@@ -149,7 +206,10 @@ def _last_object(output: bytes) -> dict[str, Any] | None:
 
 def _error_in(output: bytes) -> ConsiliumError | None:
     """Return the error that a command with ``--json`` has printed, or None."""
-    found = _last_object(output)
+    return _error_of(_last_object(output))
+
+
+def _error_of(found: Mapping[str, Any] | None) -> ConsiliumError | None:
     error = None if found is None else found.get("error")
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):
         return None

@@ -62,15 +62,20 @@ class Stage:
         return window
 
 
+def settle(application: QApplication) -> None:
+    """Let layouts settle and queued work be done."""
+    for _ in range(12):
+        application.processEvents()
+        application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
 def render(make: Make, size: QSize, path: Path, application: QApplication) -> None:
     """Show a state and save what it looks like."""
     with tempfile.TemporaryDirectory() as directory:
         widget = make(Stage(Path(directory)))
         widget.resize(size)
         widget.show()
-        for _ in range(12):  # layouts settle, queued work is done
-            application.processEvents()
-            application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        settle(application)
         whole = widget.grab()
         whole.save(str(path))
         widget.close()

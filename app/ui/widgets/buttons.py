@@ -32,7 +32,7 @@ class Button(QPushButton):
         if icon_name:
             self.setIcon(icon(icon_name, _INK.get(role, "text2")))
             self.setIconSize(QSize(16, 16))
-        set_role(self, role=role, size=size)
+        set_role(self, role=role, measure=size)  # "size" is a property of every widget
         self.setAutoDefault(True)
         self.setCheckable(role == TOGGLE)
         self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)

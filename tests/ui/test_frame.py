@@ -1,0 +1,181 @@
+"""The frame: rail, status bar, banners, one program a profile, files from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QApplication, QToolButton
+from pytestqt.qtbot import QtBot
+
+from app.core.errors import EnvironmentProblem
+from app.core.jobs.job import Progress
+from app.ui.application import OneProgram, choose_profile, read_arguments
+from app.ui.preferences import Preferences
+from app.ui.views.view import View
+from app.ui.widgets.feedback import Banner
+from app.ui.window import Window
+from tests.ui import examples
+from tests.ui.fakes import FakeBridge
+
+
+@pytest.fixture
+def window(fake_bridge: FakeBridge, preferences: Preferences, tmp_path: Path, qtbot: QtBot) -> Window:
+    made = Window(tmp_path / "profile", preferences, bridge=fake_bridge)  # type: ignore[arg-type]
+    qtbot.addWidget(made)
+    made.context.standing.refresh()
+    made.navigate("home")
+    made.show()
+    return made
+
+
+class Opened(View):
+    """A view that notes what it is told to open."""
+
+    name = "data"
+
+    def open(self, argument: object = None) -> None:
+        self.opened = argument
+
+
+@pytest.fixture
+def noting(window: Window, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Opened]:
+    def put(name: str) -> Opened:
+        view = Opened(window.context)
+        window._views[name] = view
+        window.stack.addWidget(view)
+        return view
+
+    return put
+
+
+def parts(window: Window) -> list[str]:
+    """What the status bar says."""
+    return [each.text() for each in window.findChildren(QToolButton) if each.isVisible() and each.text()]
+
+
+def test_the_status_bar_says_where_the_site_stands(window: Window, fake_bridge: FakeBridge) -> None:
+    assert parts(window) == ["Swiss Lung Study", "Relay connected", "2 of 3 sites reachable", "No jobs running"]
+    fake_bridge.answers["site.overview"] = examples.overview(connection="offline", trouble="relay.unreachable")
+    fake_bridge.stir()
+    assert "Working offline" in parts(window)
+    fake_bridge.answers["site.overview"] = examples.nowhere()
+    fake_bridge.stir()
+    assert parts(window)[:2] == ["No federation on this computer", "Nothing leaves this computer"]
+
+
+def test_jobs_are_shown_and_can_be_cancelled(window: Window, fake_bridge: FakeBridge) -> None:
+    ended: list[object] = []
+    job = window.context.jobs.run("Import", "data.import", {}, of=window, done=ended.append, failed=ended.append)
+    (call,) = fake_bridge.named("data.import")
+    call.report(Progress(0.4, "data.import.residues", 12.0))
+    assert parts(window)[-1] == "Import, 40%"
+    job.cancel()
+    assert call.cancelled
+    window.context.jobs.end(job)
+    assert parts(window)[-1] == "No jobs running"
+
+
+def test_what_waits_is_part_of_the_name(window: Window) -> None:
+    item = next(each for each in window.rail.children() if getattr(each, "name", "") == "requests")
+    assert item.accessibleName() == "Requests, 2 waiting"
+
+
+def test_the_keyboard_moves_between_places(window: Window, noting: Callable[[str], Opened], qtbot: QtBot) -> None:
+    for name in ("explore", "results", "data"):
+        noting(name)
+    home = next(each for each in window.rail.children() if getattr(each, "name", "") == "home")
+    home.setFocus()
+    qtbot.keyClick(home, Qt.Key.Key_Down)
+    focused = QApplication.focusWidget()
+    assert getattr(focused, "name", "") == "explore"
+    qtbot.keyClick(focused, Qt.Key.Key_Return)
+    assert window.stack.currentWidget() is window.view("explore")
+    qtbot.keyClick(window, Qt.Key.Key_5, Qt.KeyboardModifier.ControlModifier)
+    assert window.stack.currentWidget() is window.view("data")
+
+
+def test_an_error_that_nobody_hears_is_a_banner(window: Window, fake_bridge: FakeBridge) -> None:
+    fake_bridge.failed.emit(EnvironmentProblem("owner.lost", path="/profile"))
+    (banner,) = [each for each in window.banners.findChildren(Banner) if each.isVisible()]
+    assert banner.fact
+    assert "/profile" in banner.fact
+
+
+def test_pretend_hospitals_are_marked_on_every_screen(window: Window, fake_bridge: FakeBridge) -> None:
+    assert not window._strip.isVisible()
+    fake_bridge.answers["site.overview"] = examples.overview(pretend=True)
+    fake_bridge.stir()
+    assert window._strip.isVisible()
+
+
+def dropped(window: Window, *urls: str) -> bool:
+    mime = QMimeData()
+    mime.setUrls([QUrl(url) for url in urls])
+    event = QDropEvent(
+        QPointF(5, 5), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    event.ignore()
+    window.dropEvent(event)
+    return event.isAccepted()
+
+
+def test_a_package_that_is_dropped_opens_in_data(window: Window, noting: Callable[[str], Opened]) -> None:
+    data = noting("data")
+    assert dropped(window, "file:///exports/lung.consilium")
+    assert data.opened == Path("/exports/lung.consilium").absolute()
+    assert window.current == "data"
+
+
+@pytest.mark.parametrize("urls", [["file:///a.csv"], ["https://x.example/a.consilium"], ["file:///a.consilium"] * 2])
+def test_other_things_are_not_taken(window: Window, urls: list[str]) -> None:
+    assert not dropped(window, *urls)
+
+
+def test_an_invitation_opens_in_federation(window: Window, noting: Callable[[str], Opened]) -> None:
+    view = noting("federation")
+    window.open_argument("consilium:invitation")
+    assert view.opened == "consilium:invitation"
+
+
+def test_the_place_and_size_are_remembered(window: Window, preferences: Preferences) -> None:
+    window.resize(1100, 700)
+    window.close()
+    assert not preferences.state("window").isEmpty()
+
+
+def test_it_stays_in_the_tray_when_that_is_wished(window: Window) -> None:
+    window.closing = lambda: False
+    window.close()
+    assert not window.isVisible()
+    window.closing = lambda: True
+
+
+def test_a_second_start_hands_over_what_it_was_given(tmp_path: Path, qtbot: QtBot) -> None:
+    first, second = OneProgram(tmp_path), OneProgram(tmp_path)
+    assert not first.hand_over("")
+    first.serve()
+    with qtbot.waitSignal(first.called, timeout=10_000) as heard:
+        assert second.hand_over("/data/lung.consilium")
+    assert heard.args == ["/data/lung.consilium"]
+    assert not OneProgram(tmp_path / "another").hand_over("")
+
+
+def test_arguments() -> None:
+    assert read_arguments(["--profile", "/p", "x.consilium"]) == (Path("/p"), "x.consilium")
+    assert read_arguments(["x.consilium"]) == (None, "x.consilium")
+    assert read_arguments([]) == (None, "")
+
+
+def test_the_last_profile_is_opened_again(tmp_path: Path, preferences: Preferences) -> None:
+    assert choose_profile(preferences, None) is None
+    place = tmp_path / "site"
+    place.mkdir()
+    preferences.profile = place
+    assert choose_profile(preferences, None) is None  # it is gone, or was never finished
+    (place / "site.db").touch()
+    assert choose_profile(preferences, None) == place
+    assert choose_profile(preferences, tmp_path / "none") == place
