@@ -10,11 +10,13 @@ import typer
 from app import __version__
 from app.cli import boundary
 from app.cli.agent import agent
+from app.cli.cohort import cohort
 from app.cli.data import data
 from app.cli.demo import demo
 from app.cli.federation import federation
 from app.cli.keys import keys
 from app.cli.policy import policy
+from app.cli.pretend import pretend
 from app.cli.profile import profile
 from app.cli.query import query
 from app.cli.relay import relay
@@ -25,6 +27,7 @@ from app.cli.site import site
 commands = typer.Typer(
     name="consilium",
     help="One question, many hospitals, nobody's data moves. Research use only.",
+    epilog="Without a command the window opens; “consilium open FILE” opens a package or an invitation in it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,12 +35,14 @@ commands = typer.Typer(
 )
 commands.add_typer(data, name="data", help="Prepare, check and import datasets.", no_args_is_help=True)
 commands.add_typer(query, name="query", help="Ask questions.", no_args_is_help=True)
+commands.add_typer(cohort, name="cohort", help="Save cohorts and use them in questions.", no_args_is_help=True)
 commands.add_typer(request, name="request", help="Answer what other sites ask.", no_args_is_help=True)
 commands.add_typer(policy, name="policy", help="Say what this site answers.", no_args_is_help=True)
 commands.add_typer(keys, name="keys", help="Look after this site's keys.", no_args_is_help=True)
 commands.add_typer(site, name="site", help="Make this computer a site.", no_args_is_help=True)
 commands.add_typer(federation, name="federation", help="Create, join and watch a federation.", no_args_is_help=True)
 commands.add_typer(relay, name="relay", help="Run a relay, or check the way to one.", no_args_is_help=True)
+commands.add_typer(pretend, name="pretend", help="Three pretend hospitals to try it with.", no_args_is_help=True)
 commands.add_typer(profile, name="profile", help="The profiles on this workstation.", no_args_is_help=True)
 commands.command("agent")(agent)
 commands.command("demo")(demo)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
+import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QLibraryInfo, QObject, QTranslator, Signal
+from PySide6.QtCore import QByteArray, QLibraryInfo, QObject, QSocketNotifier, QTranslator, Signal
 from PySide6.QtGui import QAction, QIcon
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon
@@ -16,7 +19,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon
 from app import __version__
 from app.core import log, paths
 from app.core.store.peek import holds_profile
-from app.texts import LANGUAGES, preferred_language, text, use_language
+from app.texts import preferred_language, text, use_language
 from app.ui import theme as themes
 from app.ui.icons import icon, pixmap
 from app.ui.preferences import SYSTEM, Preferences
@@ -58,7 +61,8 @@ class OneProgram(QObject):
             self._server.listen(self._name)
 
     def _answer(self) -> None:
-        while (line := self._server.nextPendingConnection()) is not None:
+        while self._server.hasPendingConnections():
+            line = self._server.nextPendingConnection()
             self._lines.append(line)
             line.readyRead.connect(self._read)
         self._read()
@@ -247,13 +251,55 @@ def make_application(arguments: Sequence[str]) -> QApplication:
 def main(arguments: Sequence[str], ready: Callable[[Program], object] = lambda _program: None) -> int:
     """Run the program: ``[--profile DIR] [PACKAGE | INVITATION]``; return its exit code."""
     wanted, argument = read_arguments(arguments)
+    if not has_screen():
+        sys.stderr.write(text("ui.no_screen") + "\n")
+        return 2
     log.write_to(paths.user_log())
     application = make_application([])
     program = Program(application, Preferences())
     if not program.open(choose_profile(program.preferences, wanted), argument):
         return 0
     ready(program)
-    return application.exec()
+    with quit_on_signals(program):
+        return application.exec()
+
+
+def has_screen() -> bool:
+    """Return whether there is a screen: Qt ends the whole process where there is none."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+@contextmanager
+def quit_on_signals(program: Program) -> Iterator[None]:
+    """Have Ctrl-C and the end of the person's session end the program in good order.
+
+    Python's handlers run between its own instructions, and Qt's loop executes none: a signal's number is written into a
+    socket instead, which wakes the loop.
+    """
+    reading, writing = socket.socketpair()
+    for end in (reading, writing):
+        end.setblocking(False)
+    before_descriptor = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)]
+    before = {number: signal.signal(number, lambda _number, _frame: None) for number in numbers}
+    notifier = QSocketNotifier(reading.fileno(), QSocketNotifier.Type.Read)
+
+    def came() -> None:
+        notifier.setEnabled(False)
+        program.quit()
+
+    notifier.activated.connect(came)
+    try:
+        yield
+    finally:
+        notifier.setEnabled(False)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(before_descriptor)
+        reading.close()
+        writing.close()
 
 
 def read_arguments(arguments: Sequence[str]) -> tuple[Path | None, str]:
@@ -264,6 +310,3 @@ def read_arguments(arguments: Sequence[str]) -> tuple[Path | None, str]:
         profile = Path(rest[place + 1])
         del rest[place : place + 2]
     return profile, rest[0] if rest else ""
-
-
-__all__ = ["LANGUAGES", "OneProgram", "Program", "choose_profile", "main", "make_application", "read_arguments"]
