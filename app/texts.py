@@ -70,8 +70,18 @@ def text(key: str, /, language: str | None = None, **params: object) -> str:
     return " ".join([key, *(f"{name}={value}" for name, value in params.items())])
 
 
+_chosen: list[str] = []
+
+
+def use_language(language: str | None) -> None:
+    """Speak ``language`` from now on, whatever the system says; None goes back to the system's."""
+    _chosen[:] = [] if language is None else [language]
+
+
 def preferred_language() -> str:
-    """Return the language from CONSILIUM_LANGUAGE, else from the system's locale, else English."""
+    """Return the chosen language, else that of CONSILIUM_LANGUAGE, else the system locale's, else English."""
+    if _chosen:
+        return _chosen[0]
     wishes = [os.environ.get(name) for name in ("CONSILIUM_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")]
     for wish in (*wishes, locale.getlocale()[0]):
         if wish:

@@ -41,6 +41,24 @@ def begin(context: Context, values: Values) -> Result:
     return {"state": context.owner.member.advance().state}
 
 
+@command("test.told")
+def told(context: Context, values: Values) -> Steps:
+    """Wait until all sites have told what they hold, and all is sent."""
+    member = context.owner.member
+    while not all(each.known for each in member.coverage.sites()) or context.profile.store.outbox.unsent():
+        yield 3600.0
+    return {}
+
+
+@command("test.present")
+def present(context: Context, values: Values) -> Steps:
+    """Wait until it is known who is there."""
+    assert context.owner.carrier is not None
+    while not context.owner.carrier.presence():
+        yield 3600.0
+    return {}
+
+
 def opened(directory: Path) -> OpenProfile:
     """Open one of these profiles."""
     return open_profile(directory, passphrase=passphrase, program="tests")

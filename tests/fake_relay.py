@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from app.core.errors import EnvironmentProblem, PeerProblem
+from app.core.federation.relay_protocol import Presence
 
 
 class FakeRelay:
@@ -20,6 +21,7 @@ class FakeRelay:
         self.sent: list[tuple[int, bytes]] = []
         self.fetched: list[bytes] = []
         self.down = False
+        self.present: dict[int, Presence] = {}
         self._faults = faults
         self._random = random.Random(seed)
         self._mail: dict[int, list[tuple[int, bytes]]] = {}
@@ -112,6 +114,11 @@ class FakeLine:
             self._relay.fetched.append(name)
             data = self._relay.blobs[name]
             return [data[:-1] if self._relay.goes_wrong() else data]
+
+    def presence(self) -> Mapping[int, Presence]:
+        with self._relay.changed:
+            self._relay.trouble()
+            return dict(self._relay.present)
 
     def close(self) -> None:
         with self._relay.changed:

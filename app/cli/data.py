@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.options import Json, Profile, answer
 from app.cli.progress import shown_progress
 from app.core.errors import ConsiliumError
+from app.core.files import private_directory
+from app.core.paths import preparer_key
 from app.core.services.connect import connect
 from app.texts import explain, text
 
@@ -25,6 +27,12 @@ PROBLEMS_SHOWN = 10
 
 data = typer.Typer(help="Prepare, check and import datasets.")
 
+Dataset = Annotated[
+    str, typer.Argument(metavar="[DATASET]", show_default=False, help="The beginning of its id; else the active one.")
+]
+NamedDataset = Annotated[
+    str, typer.Argument(metavar="DATASET", help="The beginning of its id, as “data list” says it.")
+]
 Package = Annotated[Path, typer.Argument(metavar="PACKAGE", dir_okay=False, help="The package file.")]
 
 
@@ -46,7 +54,9 @@ def prepare(
     ] = False,
     key_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Keep the preparer's key in this file under a passphrase."),
+        typer.Option(
+            metavar="FILE", help="Keep the preparer's key in this file under a passphrase, not in the keyring."
+        ),
     ] = None,
     passphrase_file: Annotated[
         Path | None,
@@ -66,7 +76,7 @@ def prepare(
                 mapping,
                 source,
                 output,
-                secrets=_secrets(key_file, passphrase_file),
+                secrets=lambda: _secrets(key_file, passphrase_file),
                 residues=residues,
                 skip_bad_rows=skip_bad_rows,
                 restart=restart,
@@ -78,7 +88,7 @@ def prepare(
     table = done.table
     lines = [
         text("cli.data.sealed", patients=table.patients, variables=len(table.variables), path=output),
-        text("cli.data.preparer", fingerprint=done.preparer),
+        *_preparer(done.preparer, done.preparer_words),
     ]
     if table.refused_rows:
         lines.append(text("cli.data.skipped", rows=table.refused_rows))
@@ -92,6 +102,7 @@ def prepare(
         "package": str(output),
         "bytes": done.size,
         "preparer": done.preparer,
+        "preparer_words": done.preparer_words,
         "rows": table.rows,
         "patients": table.patients,
         "refused_rows": table.refused_rows,
@@ -143,35 +154,124 @@ def import_(
         done = site.call("data.import", {"package": str(package.absolute()), "preparer": preparer}, job)
     lines = [text("cli.data.already" if done["already"] else "cli.data.imported", version=done["version"])]
     if done["pinned"]:
-        lines.append(text("cli.data.pinned", fingerprint=done["preparer"]))
+        lines += [text("cli.data.pinned"), *_preparer(done["preparer"], done["preparer_words"])]
     answer(done, as_json, *lines)
 
 
 @data.command("list")
 def list_(profile: Profile, as_json: Json = False) -> None:
-    """List this site's dataset versions."""
+    """List this site's dataset versions, and imports that are not finished."""
     with connect(profile) as site:
         found = site.call("data.list")
-    lines = [
+    lines = [line for each in found["datasets"] for line in _version(each)]
+    lines = lines or [text("cli.data.none")]
+    answer(found, as_json, *lines, *(line for each in found["imports"] for line in _unfinished(each)))
+
+
+@data.command()
+def report(profile: Profile, dataset: Dataset = "", as_json: Json = False) -> None:
+    """Show what a dataset’s preparation report says: who has a value, and how values are spread."""
+    with connect(profile) as site:
+        found = site.call("data.report", {"dataset": dataset})
+    lines = [text("cli.data.report", dataset=found["dataset"][:8], time=_local(found["created"]))]
+    lines.append(text("cli.data.report_rows", rows=found["rows"], patients=found["patients"]))
+    if found["refused_rows"]:
+        lines.append(text("cli.data.skipped", rows=found["refused_rows"]))
+    if found["left_out"]:
+        lines.append(text("cli.data.left_out", variables=", ".join(found["left_out"])))
+    answer(found, as_json, *lines, *(line for each in found["variables"] for line in _distribution(each)))
+
+
+@data.command()
+def check(profile: Profile, dataset: Dataset = "", as_json: Json = False) -> None:
+    """Check that every byte of an imported dataset is what its preparer signed."""
+    with connect(profile) as site, shown_progress() as job:
+        found = site.call("data.check", {"dataset": dataset}, job)
+    size = round(found["bytes"] / 1e6, 1)
+    answer(found, as_json, text("cli.data.checked", version=found["version"], megabytes=size))
+
+
+@data.command()
+def activate(profile: Profile, dataset: NamedDataset, as_json: Json = False) -> None:
+    """Answer from this version of the dataset from now on."""
+    with connect(profile) as site:
+        found = site.call("data.activate", {"dataset": dataset})
+    answer(found, as_json, text("cli.data.activated", version=found["version"]))
+
+
+@data.command()
+def remove(
+    profile: Profile,
+    dataset: NamedDataset,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also if it is the active one: this site then answers nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a version of the dataset, or what an unfinished import has copied."""
+    with connect(profile) as site:
+        found = site.call("data.remove", {"dataset": dataset, "force": force})
+    answer(found, as_json, text("cli.data.removed", megabytes=round(found["freed"] / 1e6, 1)))
+
+
+# --- sentences ------------------------------------------------------------------------------------------------------
+
+
+def _version(found: dict[str, Any]) -> list[str]:
+    key = "cli.data.version_active" if found["active"] else "cli.data.version"
+    return [
         text(
-            "cli.data.version_active" if each["active"] else "cli.data.version",
-            version=each["version"],
-            dataset=each["dataset"][:8],
-            time=_local(each["imported"]),
-            columns=each["columns"],
-            blocks=each["blocks"],
-        )
-        for each in found["datasets"]
+            key,
+            version=found["version"],
+            dataset=found["dataset"][:8],
+            time=_local(found["imported"]),
+            variables=found["variables"],
+            megabytes=round(found["bytes"] / 1e6, 1),
+        ),
+        "  " + text("cli.data.prepared", time=_local(found["created"]), fingerprint=found["preparer"]),
     ]
-    answer(found, as_json, *(lines or [text("cli.data.none")]))
+
+
+def _unfinished(found: dict[str, Any]) -> list[str]:
+    done = round(100 * found["columns_done"] / found["columns"]) if found["columns"] else 0
+    named = {"dataset": found["dataset"][:8], "percent": done}
+    if found["running"]:
+        return [text("cli.data.import_runs", **named)]
+    return [text("cli.data.import_unfinished", **named, package=found["package"] or "?")]
+
+
+def _distribution(found: dict[str, Any]) -> list[str]:
+    few = text("cli.data.few")
+    known = few if found["known"] is None else found["known"]
+    if found["kind"] == "flag":
+        return [text("cli.data.has", code=found["code"], count=known)]
+    missing = few if found["missing"] is None else found["missing"]
+    lines = [text("cli.data.known", code=found["code"], known=known, missing=missing)]
+    return [*lines, *(f"    {_bin(each)}: {each['count']}" for each in found["bins"])]
+
+
+def _bin(found: dict[str, Any]) -> str:
+    if "levels" in found:
+        return ", ".join(found["levels"])
+    low, high = found["from"], found["to"]
+    if low is None or high is None:
+        return f"< {high}" if low is None and high is not None else f"≥ {low}" if low is not None else "…"
+    return f"{low} ≤ … < {high}"
+
+
+def _preparer(fingerprint: str, words: str) -> list[str]:
+    return [text("cli.data.preparer", fingerprint=fingerprint), "  " + text("cli.data.in_words", words=words)]
 
 
 def _secrets(key_file: Path | None, passphrase_file: Path | None) -> SecretStore:
     from app.core.crypto.passphrase import check_new, passphrase_from_file, passphrase_from_text  # noqa: PLC0415
     from app.core.crypto.vault import PassphraseFile, open_keyring  # noqa: PLC0415
 
-    if key_file is None:
+    if key_file is None and passphrase_file is None:
         return open_keyring()
+    if key_file is None:
+        private_directory(preparer_key().parent)
+        key_file = preparer_key()
     if passphrase_file is not None:
         passphrase = passphrase_from_file(passphrase_file)
     else:
@@ -216,6 +316,7 @@ def _inspection(path: Path, found: Inspection) -> dict[str, object]:
         "package": str(path),
         "bytes": found.size,
         "preparer": found.preparer,
+        "preparer_words": found.preparer_words,
         "transcript": found.header.transcript.hex(),
         "catalogue": found.header.catalogue.hex(),
         "manifest_sha256": found.manifest_hash.hex(),
@@ -231,7 +332,7 @@ def _description(found: Inspection) -> list[str]:
         text("cli.data.federation", federation=header.federation.hex()[:16], parameters=header.parameters),
         text("cli.data.size", megabytes=round(found.size / 1e6, 1), blocks=header.blocks, residues=header.residues),
         text("cli.data.manifest", hash=found.manifest_hash.hex()),
-        text("cli.data.preparer", fingerprint=found.preparer),
+        *_preparer(found.preparer, found.preparer_words),
         *(text("cli.data.variable", code=code, columns=columns) for code, columns in found.variables),
     ]
 

@@ -14,13 +14,14 @@ from app.core.errors import PeerProblem
 from app.core.files import read_limited, write_atomic
 from app.core.secret import SecretBytes
 from app.core.services.connect import connect
-from app.texts import explain, text
+from app.texts import explain, preferred_language, text
 
 federation = typer.Typer(help="Create or join a federation.")
 
 _PEM_LIMIT = 1 << 14
 _TEXT_LIMIT = 1 << 16
-_LARGE = 200_000_000  # bytes of a ceremony that are worth a sentence
+_LARGE = 100_000_000
+"""Bytes from which on they are told in GB."""
 
 
 @federation.command()
@@ -108,7 +109,8 @@ def confirm(
     typed = words if words is not None else str(typer.prompt(text("cli.federation.ask_words", site=site), err=True))
     with connect(profile) as here:
         done = here.call("federation.confirm", {"site": site, "words": typed})
-    answer(done, as_json, text("cli.federation.confirmed", site=site))
+    kept = [] if done["told"] else [text("cli.federation.confirmed_kept", site=site)]
+    answer(done, as_json, text("cli.federation.confirmed", site=site), *kept)
 
 
 @federation.command()
@@ -145,6 +147,41 @@ def export_public(
     answer(done, as_json, text("cli.federation.exported", path=file))
 
 
+@federation.command()
+def catalogue(profile: Profile, as_json: Json = False) -> None:
+    """List the variables that can be asked about, and at how many sites each is."""
+    from app.core.catalogue.model import Catalogue
+
+    with connect(profile) as here:
+        found = here.call("catalogue.show")
+    language, variables = preferred_language(), Catalogue.from_cbor(found["catalogue"])
+    listed = [
+        {"code": each.code, "label": each.label.text(language), "sites": found["held"].get(each.code, 0)}
+        for each in variables
+    ]
+    own = set(found["own"])
+    body = {
+        "name": variables.name,
+        "version": variables.version,
+        "sites": found["sites"],
+        "variables": [{**each, "own": each["code"] in own} for each in listed],
+    }
+    lines = [text("cli.federation.variable", None, **each, told=found["sites"]) for each in listed]
+    answer(body, as_json, *lines)
+
+
+@federation.command("move-relay")
+def move_relay(
+    profile: Profile,
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where the relay is now: https://…")],
+    as_json: Json = False,
+) -> None:
+    """Say that the federation's relay has another address now. Every site does this for itself."""
+    with connect(profile) as site:
+        done = site.call("federation.move_relay", {"url": url})
+    answer(done, as_json, text("cli.federation.relay_moved", relay=done["relay"]))
+
+
 # --- sentences ------------------------------------------------------------------------------------------------------
 
 
@@ -156,10 +193,12 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if found["stage"] == "failed":
         lines.append(_said(found["code"], {"site": found["blamed"]}))
     lines += [f"  {line}" for each in found["sites"] for line in _site(each)]
-    if found["of"] >= 2:
+    if found["awaited"]:
+        lines.append(text("cli.federation.awaited", sites=", ".join(found["awaited"])))
+    if found["quorum"] >= 2:
         lines.append(_quorum(found["quorum"], found["of"]))
-    if found["stage"] in {"joining", "signing", "ceremony"} and found["traffic_bytes"] >= _LARGE:
-        lines.append(text("cli.federation.traffic", sites=found["of"], size=f"{found['traffic_bytes'] / 1e9:.1f}"))
+    if found["stage"] in {"joining", "signing", "ceremony"} and found["traffic_bytes"]:
+        lines.append(text("cli.federation.traffic", sites=found["of"], size=_size(found["traffic_bytes"])))
     if found["refusals"]:
         last = found["refusals"][-1]
         lines.append(
@@ -168,6 +207,10 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if trouble := found.get("trouble"):
         lines.append(text("cli.federation.offline", what=_said(trouble["code"], trouble["params"])))
     return lines
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= _LARGE else f"{max(1, round(count / 1e6))} MB"
 
 
 def _stage(found: dict[str, Any]) -> str:
@@ -212,6 +255,7 @@ def _site(site: dict[str, Any]) -> list[str]:
         "awaited": text("cli.federation.state_awaited"),
         "ready": text("cli.federation.state_ready"),
         "ready, not backed up": text("cli.federation.state_not_backed_up"),
+        "left out": text("cli.federation.state_left_out"),
     }
     program = text("cli.federation.program", version=site["program"]) if site["program"] else ""
     lines = [text("cli.federation.site", name=site["name"], state=states[site["state"]]) + program]

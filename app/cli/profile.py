@@ -26,9 +26,11 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List profiles: site, federation, how far it is, and which program has it open."""
+    from app.core.services.pretend import own_profile
     from app.core.services.profiles import find_profiles
 
-    found = list(find_profiles(paths.default_profile().parent, [profile, *(directories or [])]))
+    given = [profile, *(directories or []), own_profile()]
+    found = list(find_profiles(paths.default_profile().parent, given))
     body = {"profiles": [_plain(each) for each in found]}
     answer(body, as_json, *([_line(each) for each in found] or [text("cli.profile.none")]))
 
@@ -44,6 +46,7 @@ def _plain(found: Found) -> dict[str, object]:
         if owner is None
         else {"program": owner.program, "pid": owner.pid, "state": owner.state, "version": owner.version},
         "problem": found.problem or None,
+        "pretend": found.pretend,
     }
 
 

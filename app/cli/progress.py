@@ -1,7 +1,14 @@
-"""Progress of a long command, on the terminal's error output; nothing where there is no terminal."""
+"""Progress of a long command, on the terminal's error output; nothing where there is no terminal.
+
+A window that runs a command sets CONSILIUM_PROGRESS=json, and gets a line of JSON each time:
+``{"progress": {"fraction", "step", "remaining"}}``.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,10 +19,15 @@ from rich.progress import Progress as Bars
 from app.core.jobs.job import Job, Progress
 from app.texts import text
 
+VARIABLE = "CONSILIUM_PROGRESS"
+
 
 @contextmanager
 def shown_progress() -> Iterator[Job]:
     """Give a job whose steps are drawn as bars, with the time they still need."""
+    if os.environ.get(VARIABLE) == "json":
+        yield Job(_write)
+        return
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}"))
     with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
@@ -28,6 +40,11 @@ def shown_progress() -> Iterator[Job]:
             bars.update(steps[progress.step], completed=progress.fraction, left=left)
 
         yield Job(report)
+
+
+def _write(progress: Progress) -> None:
+    told = {"fraction": progress.fraction, "step": progress.step, "remaining": progress.remaining_seconds}
+    print(json.dumps({"progress": told}), file=sys.stderr, flush=True)  # noqa: T201 - this is what it is for
 
 
 def _left(seconds: float) -> str:

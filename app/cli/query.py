@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,7 @@ from app.texts import explain_code, preferred_language, text
 
 if TYPE_CHECKING:
     from app.core.catalogue.model import Catalogue
-    from app.core.query.explaining import Explanation
+    from app.core.query.model import Query
     from app.core.query.plan import DatasetShape
     from app.core.query.planner import Openers
 
@@ -40,11 +41,31 @@ def explain(
     from app.core.query.text import parse  # noqa: PLC0415
 
     if federation is None:
-        catalogue, dataset, openers = _of_profile(profile)
-    else:
-        catalogue, dataset, openers = _of_file(federation, residues, blocks)
-    found = explaining.explain(Query(parse(question, catalogue)), catalogue, dataset, openers)
-    answer(found.to_plain(), as_json, *_lines(found))
+        _explain_at(profile, question, as_json)
+        return
+    catalogue, dataset, openers = _of_file(federation, residues, blocks)
+    asked = Query(parse(question, catalogue))
+    found = explaining.explain(asked, catalogue, dataset, openers).to_plain()
+    answer(found, as_json, *_lines(found, asked, catalogue))
+
+
+def _explain_at(profile: Path, question: str, as_json: bool) -> None:
+    """Explain as whoever owns the profile sees it: its dataset, and what the sites have told of theirs."""
+    from app.core.catalogue.model import Catalogue  # noqa: PLC0415
+    from app.core.query.model import Query  # noqa: PLC0415
+
+    told = _call(profile, "query.explain", {"text": question})
+    if told["problem"] is not None:
+        raise UserError(told["problem"]["code"], **told["problem"]["params"])
+    found, by_site = told["explained"], told["by_site"]
+    lines = _lines(found, Query.from_cbor(told["query"]), Catalogue.from_cbor(told["catalogue"]))
+    lines += [text("cli.query.supposed")] if told["supposed"] else []
+    for each in by_site:
+        if each["known"] and not each["dataset"]:
+            lines.append(text("cli.query.has_no_dataset", site=each["site"]))
+        elif each["lacks"]:
+            lines.append(text("cli.query.lacks", site=each["site"], variables=", ".join(each["lacks"])))
+    answer({**found, "supposed": told["supposed"], "by_site": by_site}, as_json, *lines)
 
 
 def _of_file(path: Path, residues: int, blocks: int) -> tuple[Catalogue, DatasetShape, Openers]:
@@ -57,35 +78,18 @@ def _of_file(path: Path, residues: int, blocks: int) -> tuple[Catalogue, Dataset
     return federation.catalogue, dataset, Openers(len(federation.sites), federation.quorum)
 
 
-def _of_profile(directory: Path) -> tuple[Catalogue, DatasetShape, Openers]:
-    from app.core.federation.contributing import dataset_shape  # noqa: PLC0415
-    from app.core.query.planner import Openers  # noqa: PLC0415
-    from app.core.services.profile import open_profile  # noqa: PLC0415
-    from app.core.store.documents import Header  # noqa: PLC0415
-
-    with open_profile(directory) as site:
-        federation = site.federation
-        if federation is None:
-            raise UserError("profile.no_federation", path=str(directory))
-        active = site.store.datasets.active()
-        if active is None:
-            raise UserError("data.no_dataset")
-        shape = dataset_shape(Header.decode(active.header))
-        return federation.catalogue, shape, Openers(len(federation.sites), federation.quorum)
-
-
-def _lines(found: Explanation) -> list[str]:
+def _lines(found: Mapping[str, Any], asked: Query, catalogue: Catalogue) -> list[str]:
     from app.core.query.sentence import sentence  # noqa: PLC0415
-    from app.core.query.text import format as format_cohort  # noqa: PLC0415
 
-    plan = found.plan
+    plan = found["plan"]
+    read = {"columns": len(plan["columns"]), "residues": plan["residues"], "stored": found["residues_stored"]}
     return [
-        sentence(found.query, found.catalogue, preferred_language(), text),
-        format_cohort(found.query.cohort, found.catalogue),
-        text("cli.query.reads", columns=len(plan.columns), residues=plan.residues, stored=plan.stored),
-        text("cli.query.computes", products=plan.products, levels=plan.levels, blocks=plan.blocks),
-        text("cli.query.takes", seconds=f"{plan.seconds:.2f}"),
-        text("cli.query.fits", sites=found.openers.sites, quorum=found.openers.quorum),
+        sentence(asked, catalogue, preferred_language(), text),
+        found["text"],
+        text("cli.query.reads", None, **read),
+        text("cli.query.computes", products=plan["products"], levels=plan["levels"], blocks=found["blocks"]),
+        text("cli.query.takes", seconds=f"{plan['seconds']:.2f}"),
+        text("cli.query.fits", sites=found["sites"], quorum=found["quorum"]),
     ]
 
 
@@ -125,21 +129,21 @@ def run(
         "purpose": purpose,
         "wait": wait,
     }
-    _tell(_call(profile, "query.run", values), as_json)
+    _tell_outcome(_call(profile, "query.run", values), as_json)
 
 
 @query.command("wait")
 def wait_(id: QueryId, profile: Profile, wait: Wait = 3600, as_json: Json = False) -> None:
     """Wait for the answer of a query that was sent."""
-    _tell(_call(profile, "query.wait", {"id": id, "wait": wait}), as_json)
+    _tell_outcome(_call(profile, "query.wait", {"id": id, "wait": wait}), as_json)
 
 
 @query.command("list")
 def list_(profile: Profile, as_json: Json = False) -> None:
     """List this site's own queries, newest first."""
-    found = _call(profile, "query.list", {})
-    lines = [_line(each) for each in found["queries"]] or [text("cli.query.none")]
-    answer(found, as_json, *lines)
+    found = _call(profile, "query.list", {})["queries"]
+    lines = [_line(each) for each in found] or [text("cli.query.none")]
+    answer({"queries": [_for_json(each) for each in found]}, as_json, *lines)
 
 
 @query.command()
@@ -202,9 +206,19 @@ def _call(profile: Path, name: str, values: dict[str, Any]) -> dict[str, Any]:
 def _tell(found: dict[str, Any], as_json: bool) -> None:
     lines = [_line(found), *(_site_line(each) for each in found["sites"])]
     lines += [text("cli.query.note", site=each["site"], text=each["text"]) for each in found["notes"] if each["text"]]
-    answer(found, as_json, *lines)
+    answer(_for_json(found), as_json, *lines)
+
+
+def _tell_outcome(found: dict[str, Any], as_json: bool) -> None:
+    """Tell what became of a query, also by the exit code."""
+    _tell(found, as_json)
     if found["state"] in ("failed", "expired"):
         raise typer.Exit(1)
+
+
+def _for_json(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a query without its canonical bytes, which its text says as well, and without the catalogue's."""
+    return {name: value for name, value in found.items() if name not in ("query", "catalogue")}
 
 
 def _line(found: dict[str, Any]) -> str:
@@ -223,7 +237,7 @@ def _line(found: dict[str, Any]) -> str:
 
 def _site_line(each: dict[str, Any]) -> str:
     name = each["state"].replace(" ", "_")
-    state = text(f"cli.query.site_state.{name}")
+    state = text(f"cli.query.site_state.{name}", percent=each["percent"])
     if each["code"] and each["state"] == "declined":
         state = text("cli.query.state_why", state=state, why=explain_code(each["code"]))
     return text("cli.query.site", site=each["site"], state=state)

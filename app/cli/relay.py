@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.options import Json, Profile, answer
 from app.core.clock import SystemClock
+from app.core.errors import ConsiliumError
 from app.core.files import read_limited
-from app.texts import explain, text
+from app.texts import Explanation, explain, text
 
 if TYPE_CHECKING:
-    from app.core.federation.relay_check import Finding
     from app.relay.server import Running
 
 _PEM_LIMIT = 1 << 14
@@ -39,10 +40,14 @@ def serve(
     name: Annotated[
         list[str] | None, typer.Option(metavar="HOST", help="A name or address by which sites reach it (repeatable).")
     ] = None,
+    until_input_ends: Annotated[
+        bool, typer.Option("--until-input-ends", help="End with the program that started this and holds its input.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a relay until it is told to end."""
     from app.core import log  # noqa: PLC0415
+    from app.core.services.lifeline import end_with_input  # noqa: PLC0415
     from app.relay.server import Settings  # noqa: PLC0415
     from app.relay.server import serve as run  # noqa: PLC0415
 
@@ -50,7 +55,13 @@ def serve(
         raise typer.BadParameter("give both --tls-cert and --tls-key", param_hint="--tls-cert / --tls-key")
     certificate = (tls_cert, tls_key) if tls_cert is not None and tls_key is not None else None
     log.write_to(data / "logs")
-    run(Settings(data, host, port, certificate, tuple(name or ())), lambda running: _say_ready(running, as_json))
+
+    def ready(running: Running) -> None:
+        if until_input_ends:
+            end_with_input(running.stop)
+        _say_ready(running, as_json)
+
+    run(Settings(data, host, port, certificate, tuple(name or ())), ready)
 
 
 def _say_ready(running: Running, as_json: bool) -> None:
@@ -84,7 +95,10 @@ def new_code(
 
 @relay.command()
 def check(
-    url: Annotated[str, typer.Argument(metavar="URL", help="The relay's address: https://…")],
+    url: Annotated[
+        str | None,
+        typer.Argument(metavar="[URL]", help="The relay's address: https://…; without it, the federation's."),
+    ] = None,
     *,
     profile: Profile,
     ca: Annotated[
@@ -96,41 +110,56 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check the way from here to a relay: proxy, TLS, certificate, version and clock."""
-    from app.core.federation.proxies import ProxySetting  # noqa: PLC0415
-    from app.core.federation.relay_check import check_relay  # noqa: PLC0415
-    from app.core.federation.trust import SYSTEM, RelayAddress  # noqa: PLC0415
-
-    trust = SYSTEM if ca is None else read_limited(ca, _PEM_LIMIT).decode("ascii", "replace")
-    findings = check_relay(RelayAddress(url, trust), ProxySetting(proxy), SystemClock())
-    fine = all(finding.in_order for finding in findings)
-    last = text("cli.relay.check_passed") if fine else text("cli.relay.check_failed")
-    body = {"usable": fine, "findings": [_plain(finding) for finding in findings]}
-    answer(body, as_json, *(_sentence(finding) for finding in findings), last)
-    if not fine:
+    found = _check_own(profile, proxy) if url is None else _check(url, ca, proxy)
+    last = text("cli.relay.check_passed") if found["usable"] else text("cli.relay.check_failed")
+    body = {"usable": found["usable"], "findings": [_plain(each) for each in found["findings"]]}
+    answer(body, as_json, *(_sentence(each) for each in found["findings"]), last)
+    if not found["usable"]:
         raise typer.Exit(1)
 
 
-def _plain(finding: Finding) -> dict[str, object]:
-    plain: dict[str, object] = {"step": finding.step, "in_order": finding.in_order, **finding.params}
-    if finding.problem is not None:
-        told = explain(finding.problem)
-        plain["problem"] = {"code": finding.problem.code, "what": told.what, "next": told.next}
+def _check(url: str, ca: Path | None, proxy: str) -> dict[str, Any]:
+    """Check any relay; that needs no profile."""
+    from app.core.federation.proxies import ProxySetting  # noqa: PLC0415
+    from app.core.federation.relay_check import check_relay, findings_to_plain  # noqa: PLC0415
+    from app.core.federation.trust import SYSTEM, RelayAddress  # noqa: PLC0415
+
+    trust = SYSTEM if ca is None else read_limited(ca, _PEM_LIMIT).decode("ascii", "replace")
+    return findings_to_plain(check_relay(RelayAddress(url, trust), ProxySetting(proxy), SystemClock()))
+
+
+def _check_own(profile: Path, proxy: str) -> dict[str, Any]:
+    from app.core.services.connect import connect  # noqa: PLC0415
+
+    with connect(profile) as site:
+        return site.call("relay.check", {"proxy": proxy})
+
+
+def _problem(finding: Mapping[str, Any]) -> Explanation | None:
+    problem = finding["problem"]
+    return None if problem is None else explain(ConsiliumError(problem["code"], **problem["params"]))
+
+
+def _plain(finding: Mapping[str, Any]) -> dict[str, object]:
+    plain = {"step": finding["step"], "in_order": finding["in_order"], **finding["params"]}
+    if (told := _problem(finding)) is not None:
+        plain["problem"] = {"code": finding["problem"]["code"], "what": told.what, "next": told.next}
     return plain
 
 
-def _sentence(finding: Finding) -> str:
-    if finding.problem is not None:
-        told = explain(finding.problem)
+def _sentence(finding: Mapping[str, Any]) -> str:
+    if (told := _problem(finding)) is not None:
         said = " ".join(filter(None, (told.what, told.next)))
-        mark = text("cli.relay.notice") if finding.notice else text("cli.relay.trouble")
+        mark = text("cli.relay.notice") if finding["notice"] else text("cli.relay.trouble")
         return f"{mark} {said}"
+    step, params = finding["step"], finding["params"]
     sentences = {
-        "proxy": text("cli.relay.found_proxy", None, **finding.params),
-        "reach": text("cli.relay.found_reach", None, **finding.params),
-        "certificate": text("cli.relay.found_certificate", None, **finding.params),
+        "proxy": text("cli.relay.found_proxy", None, **params),
+        "reach": text("cli.relay.found_reach", None, **params),
+        "certificate": text("cli.relay.found_certificate", None, **params),
         "inspection": text("cli.relay.found_no_inspection"),
-        "version": text("cli.relay.found_version", None, **finding.params),
-        "clock": text("cli.relay.found_clock", None, **finding.params),
+        "version": text("cli.relay.found_version", None, **params),
+        "clock": text("cli.relay.found_clock", None, **params),
     }
-    direct = finding.step == "proxy" and not finding.params["proxy"]
-    return text("cli.relay.found_direct") if direct else sentences[finding.step]
+    direct = step == "proxy" and not params["proxy"]
+    return text("cli.relay.found_direct") if direct else sentences[step]

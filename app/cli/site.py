@@ -1,21 +1,17 @@
-"""``consilium site``: making a site on this workstation."""
+"""``consilium site``: making a site on this workstation, and how it stands."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from app.cli.options import Json, Profile, answer
-from app.texts import text
+from app.texts import explain_code, text
 
-site = typer.Typer(help="Make a site on this workstation.")
-
-
-@site.callback()
-def _site() -> None:
-    """Make a site on this workstation."""
+site = typer.Typer(help="Make a site on this workstation, and see how it stands.")
 
 
 @site.command()
@@ -50,3 +46,40 @@ def init(
         text("cli.site.fingerprint", fingerprint=fingerprint),
         text("cli.site.next"),
     )
+
+
+@site.command()
+def status(profile: Profile, as_json: Json = False) -> None:
+    """Say how this site stands: the relay, the other sites, what waits here."""
+    from app.core.services.connect import connect
+
+    with connect(profile) as here:
+        found = here.call("site.overview")
+    answer(found, as_json, *_lines(found))
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = [text("cli.site.in_federation", site=found["site"], federation=found["federation"] or "–")]
+    relay = text(f"cli.site.relay.{found['relay']['state']}", url=found["relay"]["url"])
+    lines.append(relay if not found["relay"]["code"] else f"{relay} {explain_code(found['relay']['code'])}")
+    lines += [_site_line(each) for each in found["sites"] if not each["own"]]
+    dataset = found["dataset"]
+    lines.append(
+        text("cli.site.no_dataset")
+        if dataset is None
+        else text("cli.site.dataset", version=dataset["version"], variables=dataset["variables"])
+    )
+    lines.append(text("cli.site.waits", requests=found["waiting_requests"], queries=found["open_queries"]))
+    backup = found["backup"]
+    lines.append(text("cli.site.backup", time=_local(backup)) if backup else text("cli.site.no_backup"))
+    return lines
+
+
+def _site_line(each: dict[str, Any]) -> str:
+    reachable = {True: "cli.site.reachable", False: "cli.site.unreachable", None: "cli.site.unknown"}
+    seen = _local(each["last_seen"]) if each["last_seen"] else "–"
+    return text(reachable[each["reachable"]], site=each["name"], contact=each["contact"], time=seen)
+
+
+def _local(time: int) -> str:
+    return datetime.fromtimestamp(time / 1000).astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()

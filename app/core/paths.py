@@ -31,6 +31,26 @@ def default_profile() -> Path:
     return platformdirs.user_data_path(_NAME, appauthor=False) / "profiles" / "default"
 
 
+def preparer_key() -> Path:
+    """Return the file of the preparer's key on a machine that keeps it under a passphrase. It need not exist."""
+    return platformdirs.user_data_path(_NAME, appauthor=False) / "preparer.key"
+
+
+def pretend_place() -> Path:
+    """Return the directory in which the pretend hospitals live. It need not exist."""
+    return platformdirs.user_data_path(_NAME, appauthor=False) / "pretend"
+
+
+def trial_relay_place() -> Path:
+    """Return the directory of the relay that a window runs for a trial. It need not exist."""
+    return platformdirs.user_data_path(_NAME, appauthor=False) / "trial-relay"
+
+
+def user_config() -> Path:
+    """Return the directory of what the person at this computer prefers. It need not exist."""
+    return platformdirs.user_config_path(_NAME, appauthor=False)
+
+
 def profile_log(profile: Path) -> Path:
     """Return the directory of a profile's log files. It need not exist."""
     return profile / "logs"

@@ -25,6 +25,7 @@ from app.core.federation.relay_protocol import (
     Login,
     Session,
     encode_members,
+    encode_presence,
 )
 from app.relay import mail, membership
 from app.relay.blobs import BlobFiles
@@ -75,6 +76,7 @@ class Service:
         self.sessions = Sessions()
         self.uploads = Uploads(self)
         self._polls = Polls(limits.polls)
+        self._seen: dict[int, int] = {}
         self._requests = Buckets(limits.requests_per_second, limits.request_burst)
         self._messages = Buckets(limits.messages_per_second, limits.message_burst)
         self._strangers = Buckets(limits.stranger_requests_per_second, limits.stranger_burst)
@@ -191,6 +193,12 @@ class Service:
         federation = self._federation(member.federation)
         return encode_members(tuple(each.listed() for each in federation.members))
 
+    def presence(self, member: Member) -> bytes:
+        """Return when the members of the member's federation last asked for messages since the relay began, as CBOR."""
+        places = self._federation(member.federation).by_place
+        seen = {place: self._seen[each.number] for place, each in places.items() if each.number in self._seen}
+        return encode_presence(self.clock.now(), seen)
+
     def _federation(self, id_: bytes) -> Federation:
         federation = self.directory.federation(id_)
         if federation is None:
@@ -263,8 +271,10 @@ class Service:
     async def receive(self, member: Member, after: int, wait: float) -> list[tuple[int, bytes]]:
         """Return what waits for ``member`` behind ``after``; if nothing does, wait for it up to ``wait`` seconds."""
         number = member.number
+        self._seen[number] = self.clock.now()
         if self._newest.get(number, 0) <= after:
             await self._polls.wait(number, min(wait, LONGEST_WAIT))
+            self._seen[number] = self.clock.now()
         if self._newest.get(number, 0) <= after:
             return []
         return await self.read(mail.read, number, after)

@@ -60,6 +60,7 @@ class Web:
             Route("/v1/federations", self._endpoint(Web._found, "/v1/federations"), methods=["POST"]),
             Route("/v1/members", self._endpoint(Web._join, "/v1/members"), methods=["POST"]),
             Route("/v1/members", self._endpoint(Web._members, "/v1/members"), methods=["GET"]),
+            Route("/v1/presence", self._endpoint(Web._presence, "/v1/presence"), methods=["GET"]),
             Route("/v1/places", self._endpoint(Web._places, "/v1/places"), methods=["PUT"]),
             Route("/v1/invitations/{hash}", self._endpoint(Web._invite, "/v1/invitations"), methods=["PUT"]),
             Route("/v1/invitations/{hash}", self._endpoint(Web._revoke, "/v1/invitations"), methods=["DELETE"]),
@@ -185,6 +186,9 @@ class Web:
 
     async def _members(self, request: Request) -> Response:
         return Response(self._service.members(self._member(request)), media_type=CBOR)
+
+    async def _presence(self, request: Request) -> Response:
+        return Response(self._service.presence(self._member(request)), media_type=CBOR)
 
     async def _places(self, request: Request) -> Response:
         founder = self._founder(request)

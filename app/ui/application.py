@@ -18,13 +18,17 @@ from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon
 
 from app import __version__
 from app.core import log, paths
+from app.core.errors import ConsiliumError
 from app.core.store.peek import holds_profile
 from app.texts import preferred_language, text, use_language
 from app.ui import theme as themes
 from app.ui.icons import icon, pixmap
 from app.ui.preferences import SYSTEM, Preferences
+from app.ui.pretend import is_pretend, pretend_hospitals
 from app.ui.window import Window
 
+IN_TRAY = "--tray"
+"""Starts the program without showing its window, where there is a tray to call it from."""
 _GREET_MS = 1000
 _LIMIT = 8192
 
@@ -93,6 +97,10 @@ class Program(QObject):
         self.speak()
         self._theme = themes.install(application, preferences.appearance)
         self._theme.reduced_motion = preferences.reduced_motion
+        self._hospitals = pretend_hospitals()
+        self._hospitals.leaving.connect(self._leave_pretend)
+        self._hospitals.removed.connect(self._without_pretend)
+        self._hospitals.failed.connect(self._pretend_failed)
 
     def speak(self) -> None:
         """Use the preferred language, also for Qt's own buttons and menus."""
@@ -104,17 +112,24 @@ class Program(QObject):
         if self._translator.load(f"qtbase_{preferred_language()}", place):
             self._application.installTranslator(self._translator)
 
-    def open(self, directory: Path | None, argument: str = "") -> bool:
-        """Show the window of a profile, or the first start without one; False if another program shows it already."""
-        self._one = OneProgram(directory, self)
-        if self._one.hand_over(argument):
+    def open(self, directory: Path | None, argument: str = "", *, in_tray: bool = False) -> bool:
+        """Show the window of a profile, or the first start without one; False if another program shows it already.
+
+        ``in_tray`` leaves the window hidden where there is a tray.
+        """
+        one = OneProgram(directory, self)
+        if one.hand_over(argument):
+            one.deleteLater()
             return False
-        self._one.serve()
-        self._one.called.connect(self._called)
+        if self._one is not None:
+            self._one.deleteLater()
+        self._one = one
+        one.serve()
+        one.called.connect(self._called)
         if directory is None:
             self._show_first_start(argument)
         else:
-            self._show_window(directory, argument)
+            self._show_window(directory, argument, in_tray=in_tray)
         return True
 
     def rebuild(self) -> None:
@@ -151,13 +166,18 @@ class Program(QObject):
             self.quit()
 
     def _opened(self, directory: Path, argument: str = "") -> None:
-        """Go on from the first start with the profile that it has made."""
+        """Go on with the profile that the first start has made, or that the person has chosen instead of this one."""
         first, self._first = self._first, None
-        self.open(directory, argument)
+        before = self.window
+        opened = self.open(directory, argument)
         if first is not None:
             first.deleteLater()
+        if before is not None and opened:
+            before.end()
+            before.hide()
+            before.deleteLater()
 
-    def _show_window(self, directory: Path, argument: str, *, start_agent: bool = True) -> None:
+    def _show_window(self, directory: Path, argument: str, *, start_agent: bool = True, in_tray: bool = False) -> None:
         self.preferences.profile = directory
         window = Window(directory, self.preferences)
         window.closing = self._may_close
@@ -167,14 +187,38 @@ class Program(QObject):
         window.navigate("home")
         if argument:
             window.open_argument(argument)
-        window.show()
+        if self._tray is None:
+            self._tray = self._make_tray()
+        if not in_tray or self._tray is None:
+            window.show()
+        if is_pretend(directory):
+            self._hospitals.start()
         if start_agent:
             window.start()
         else:
             window.bridge.watch()
         self._application.setWindowIcon(QIcon(pixmap("logo", 64, "text")))
-        if self._tray is None:
-            self._tray = self._make_tray()
+
+    # --- pretend hospitals ------------------------------------------------------------------------------------
+
+    def _leave_pretend(self) -> None:
+        """Let go of the profile that is about to be removed; the first start shows how that goes on."""
+        before, self.window = self.window, None
+        if before is not None:
+            before.end()
+            before.hide()
+            before.deleteLater()
+        self.open(None)
+
+    def _without_pretend(self) -> None:
+        """Go back to the site's own profile, if it has one."""
+        directory = choose_profile(self.preferences, None)
+        if directory is not None and self.window is None:
+            self._opened(directory)
+
+    def _pretend_failed(self, error: object) -> None:
+        if self.window is not None and isinstance(error, ConsiliumError):
+            self.window.fail(error)
 
     # --- tray -------------------------------------------------------------------------------------------------
 
@@ -203,8 +247,9 @@ class Program(QObject):
 
     def _called(self, argument: str) -> None:
         self.raise_window()
-        if argument and self.window is not None:
-            self.window.open_argument(argument)
+        shown = self.window or self._first
+        if argument and shown is not None:
+            shown.open_argument(argument)  # type: ignore[attr-defined]
 
     def raise_window(self) -> None:
         """Bring the window to the front."""
@@ -249,15 +294,15 @@ def make_application(arguments: Sequence[str]) -> QApplication:
 
 
 def main(arguments: Sequence[str], ready: Callable[[Program], object] = lambda _program: None) -> int:
-    """Run the program: ``[--profile DIR] [PACKAGE | INVITATION]``; return its exit code."""
-    wanted, argument = read_arguments(arguments)
+    """Run the program: ``[--tray] [--profile DIR] [PACKAGE | INVITATION]``; return its exit code."""
+    wanted, argument = read_arguments([each for each in arguments if each != IN_TRAY])
     if not has_screen():
         sys.stderr.write(text("ui.no_screen") + "\n")
         return 2
     log.write_to(paths.user_log())
     application = make_application([])
     program = Program(application, Preferences())
-    if not program.open(choose_profile(program.preferences, wanted), argument):
+    if not program.open(choose_profile(program.preferences, wanted), argument, in_tray=IN_TRAY in arguments):
         return 0
     ready(program)
     with quit_on_signals(program):

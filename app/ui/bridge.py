@@ -69,6 +69,11 @@ class Caller(Protocol):
         """The signal that something has changed at the site."""
         ...
 
+    @property
+    def directory(self) -> Path:
+        """The profile."""
+        ...
+
     def call(
         self,
         name: str,

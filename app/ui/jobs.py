@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
+from shiboken6 import isValid
 
 from app.core.errors import ConsiliumError
 from app.core.jobs.job import Progress
@@ -52,21 +53,23 @@ class Jobs(QObject):
 
         def heard(report: Progress) -> None:
             self.report(job, report)
-            if progress is not None:
+            if progress is not None and isValid(of):
                 progress(report)
 
         def then_done(result: Result) -> None:
             self.end(job)
-            done(result)
+            if isValid(of):
+                done(result)
 
         def then_failed(error: ConsiliumError) -> None:
             self.end(job)
-            failed(error)
+            if isValid(of):
+                failed(error)
 
+        self.begin(job)
         # of=self: a view may go while its job goes on, and the status bar wants to know its end
         call = self._bridge.call(name, values, of=self, done=then_done, failed=then_failed, progress=heard)
         job.cancel = call.cancel
-        self.begin(job)
         return job
 
     def begin(self, job: Running) -> None:

@@ -20,12 +20,13 @@ from app.ui.jobs import Jobs
 from app.ui.preferences import Preferences
 from app.ui.programs import AgentProcess
 from app.ui.theme import set_role
+from app.ui.trial_relay import trial_relay
 from app.ui.views.view import View
 from app.ui.widgets.feedback import Banner, Banners
 from app.ui.widgets.layout import column, row
 
 PACKAGE_SUFFIX = ".consilium"
-INVITATION_PREFIX = "consilium:"
+INVITATION_PREFIX = "consilium-invitation:"
 
 VIEWS = {
     "home": "app.ui.views.home:HomeView",
@@ -124,11 +125,14 @@ class Window(QMainWindow):
         return self._views[name]
 
     def open_argument(self, argument: str) -> None:
-        """Open what the program was started with: a package's path, or an invitation."""
-        if argument.startswith(INVITATION_PREFIX):
+        """Open what the program was started with: a package's path, an invitation, or a place as ``view/what``."""
+        place, _, what = argument.partition("/")
+        if argument.casefold().startswith(INVITATION_PREFIX):
             self.navigate("federation", argument)
         elif argument.lower().endswith(PACKAGE_SUFFIX):
             self.navigate("data", Path(argument).absolute())
+        elif place in VIEWS:
+            self.navigate(place, what or None)
 
     def _shortcuts(self) -> None:
         for number, (name, _) in enumerate(PLACES, start=1):
@@ -167,6 +171,8 @@ class Window(QMainWindow):
         overview = self._standing.overview
         self.rail.set_badge("requests", overview.waiting_requests)
         self._strip.setVisible(overview.pretend)
+        if overview.relay and not overview.pretend:
+            trial_relay().resume(overview.relay, self.fail)
         place = " – ".join(filter(None, (overview.site, overview.federation)))
         self.setWindowTitle(f"{place} – Consilium" if place else "Consilium")
 

@@ -623,16 +623,16 @@ def test_who_stops_is_named_to_those_who_wait(tmp_path: Path) -> None:
 
 
 def test_a_contribution_other_than_the_committed_one(federation: Federation) -> None:
-    desk = federation[3].desk
-    original = desk._kept
+    work = federation[3].desk._work
+    original = work.kept
 
     def other(session: bytes, attempt: int) -> Made:
         return Made(encrypted(federation[3].site.key_directory, 999), original(session, attempt).noise_bits)
 
-    desk._kept = other  # type: ignore[method-assign]
+    work.kept = other  # type: ignore[method-assign]
     session = federation.ask(1, quorum=(1, 2))
     federation.settle()
-    desk._kept = original  # type: ignore[method-assign]
+    work.kept = original  # type: ignore[method-assign]
     check_refused_query(federation, session, "query.commitment_broken", 3)
 
 
@@ -657,11 +657,11 @@ def test_a_contribution_that_is_not_one(federation: Federation, kind: str) -> No
         federation[3].say(messages.CONTRIBUTION, session, body)
 
     desk = federation[3].desk
-    honest = desk._contribute, desk._reveal
-    desk._contribute, desk._reveal = contribute, reveal  # type: ignore[method-assign]
+    honest = desk._contribute, desk._work.reveal
+    desk._contribute, desk._work.reveal = contribute, reveal  # type: ignore[method-assign]
     session = federation.ask(1, quorum=(1, 2))
     federation.settle()
-    desk._contribute, desk._reveal = honest  # type: ignore[method-assign]
+    desk._contribute, desk._work.reveal = honest  # type: ignore[method-assign]
     check_refused_query(federation, session, "query.wrong_contribution", 3)
 
 
@@ -875,8 +875,8 @@ def test_words_before_their_query_wait_for_it(federation: Federation) -> None:
 def test_a_share_of_another_query_attempt_or_quorum(federation: Federation) -> None:
     """Site 3 answers with a share it made for another opening: the asker's key does not open it here."""
     shares: dict[bytes, dict[str, Any]] = {}
-    desk, node = federation[3].desk, federation[3]
-    original = desk._say
+    work, node = federation[3].desk._work, federation[3]
+    original = work._say
 
     def say(type_: str, session: bytes, body: Any, recipients: tuple[int, ...] = ()) -> None:
         if type_ == messages.SHARE:
@@ -884,7 +884,7 @@ def test_a_share_of_another_query_attempt_or_quorum(federation: Federation) -> N
             body = next(iter(shares.values()))
         original(type_, session, body, recipients)
 
-    desk._say = say  # type: ignore[method-assign]
+    work._say = say  # type: ignore[method-assign]
     first = federation.ask(1, quorum=(1, 3))
     federation.settle()
     assert federation[1].desk.status(first).state == DONE
@@ -896,7 +896,7 @@ def test_a_share_of_another_query_attempt_or_quorum(federation: Federation) -> N
     only(federation, 1, "query.wrong_share")
     assert federation[1].desk.result(session) is None
     assert federation[1].profile.sealed_secrets.names("query") == ()
-    desk._say = original  # type: ignore[method-assign]
+    work._say = original  # type: ignore[method-assign]
     assert node.refusals == []
     check_others_go_on(federation)
 
@@ -904,13 +904,13 @@ def test_a_share_of_another_query_attempt_or_quorum(federation: Federation) -> N
 def test_a_share_of_another_quorum_opens_nothing(federation: Federation) -> None:
     """Site 3 seals a share for quorum (2, 3) as if it were for (1, 3): bound to its opening, it does not open."""
     node = federation[3]
-    original = node.desk._opening
+    original = node.desk._work._opening
 
     def opening(session: bytes, heard: Any, attempt: int) -> Any:
         made, bits = original(session, heard, attempt)
         return replace(made, quorum=(2, 3)), bits
 
-    node.desk._opening = opening  # type: ignore[method-assign]
+    node.desk._work._opening = opening  # type: ignore[method-assign]
     session = federation.ask(1, quorum=(1, 3))
     federation.settle()
     assert federation[1].desk.status(session).code == "query.wrong_share"
@@ -919,16 +919,16 @@ def test_a_share_of_another_quorum_opens_nothing(federation: Federation) -> None
 
 @pytest.mark.parametrize("sealed", [b"x", bytes(2000)])
 def test_a_share_that_is_not_one(federation: Federation, sealed: bytes) -> None:
-    desk = federation[3].desk
-    original = desk._answer
+    work = federation[3].desk._work
+    original = work.answer
 
     def answer(session: bytes, heard: Any, attempt: int) -> None:
         federation[3].say(messages.SHARE, session, {"attempt": attempt, "sealed": sealed}, (1,))
 
-    desk._answer = answer  # type: ignore[method-assign]
+    work.answer = answer  # type: ignore[method-assign]
     session = federation.ask(1, quorum=(1, 3))
     federation.settle()
-    desk._answer = original  # type: ignore[method-assign]
+    work.answer = original  # type: ignore[method-assign]
     assert federation[1].desk.status(session).code == "query.wrong_share"
     only(federation, 1, "query.wrong_share")
     check_others_go_on(federation)
@@ -961,22 +961,22 @@ def test_a_bound_of_the_noise_that_cannot_be_flooded(federation: Federation) -> 
 
 
 def test_a_contribution_that_nobody_has_delays_only_its_query(federation: Federation) -> None:
-    desk = federation[3].desk
-    original = desk._reveal
+    work = federation[3].desk._work
+    original = work.reveal
 
     def reveal(session: bytes, heard: Any, attempt: int) -> None:
         body = {"attempt": attempt, "blob": heard.committed[attempt, 3].hash, "size": 100}
         federation[3].say(messages.CONTRIBUTION, session, body)
 
-    desk._reveal = reveal  # type: ignore[method-assign]
+    work.reveal = reveal  # type: ignore[method-assign]
     session = federation.ask(1, quorum=(1, 2))
     federation.settle()
-    desk._reveal = original  # type: ignore[method-assign]
+    work.reveal = original  # type: ignore[method-assign]
     status = federation[1].desk.status(session)
     assert (status.state, status.waiting, status.code) == (OPEN, "contribute", "post.blob_missing")
     assert federation[1].refusals == []
     check_others_go_on(federation)
-    kept = desk._kept(session, 1).contribution
+    kept = work.kept(session, 1).contribution
     federation[3].profile.blobs.put(kept, limit=len(kept))  # found at last
     federation.settle()
     result = federation[1].desk.result(session)

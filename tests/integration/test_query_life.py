@@ -172,7 +172,7 @@ def test_other_quorums_open_the_same_number_from_other_ciphertexts(tmp_path: Pat
         federation.settle()
         assert federation[1].desk.status(session).waiting_for == ("Site 4",)
         federation[1].desk.retry(session, (1, 2))
-        kept = [federation[2].desk._kept(session, attempt) for attempt in (1, 2)]
+        kept = [federation[2].desk._work.kept(session, attempt) for attempt in (1, 2)]
         federation.settle()
         assert released(federation, session).numbers == (300,)
 

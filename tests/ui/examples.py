@@ -22,15 +22,20 @@ def site(name: str, *, own: bool = False, reachable: bool | None = True, last_se
     }
 
 
-def overview(**changes: Any) -> dict[str, Any]:
+def overview(
+    *,
+    relay: str = "https://relay.example.org",
+    connection: str = "connected",
+    trouble: str = "",
+    backed_up: int = 0,
+    **changes: Any,
+) -> dict[str, Any]:
     """A site in a federation of three that is ready."""
     return {
         "site": "Lausanne",
         "federation": "Swiss Lung Study",
         "stage": "ready",
-        "relay": "https://relay.example.org",
-        "connection": "connected",
-        "trouble": "",
+        "relay": {"url": relay, "state": connection, "code": trouble},
         "sites": [
             site("Lausanne", own=True),
             site("Geneva"),
@@ -39,7 +44,7 @@ def overview(**changes: Any) -> dict[str, Any]:
         "quorum": 3,
         "waiting_requests": 2,
         "open_queries": 1,
-        "backed_up": 0,
+        "backup": backed_up,
         "dataset": {"version": 2},
         "pretend": False,
         **changes,
@@ -48,8 +53,8 @@ def overview(**changes: Any) -> dict[str, Any]:
 
 def nowhere(**changes: Any) -> dict[str, Any]:
     """A site that is in no federation yet."""
-    empty = {"federation": "", "stage": "", "relay": "", "connection": "", "sites": [], "quorum": 0}
-    return overview(**empty, waiting_requests=0, open_queries=0, dataset=None, **changes)
+    empty: dict[str, Any] = {"federation": "", "stage": "none", "sites": [], "quorum": 0}
+    return overview(relay="", connection="none", **empty, waiting_requests=0, open_queries=0, dataset=None, **changes)
 
 
 def query(text: str, **changes: Any) -> dict[str, Any]:

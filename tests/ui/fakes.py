@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -47,6 +48,7 @@ class FakeBridge(QObject):
         self.calls: list[FakeCall] = []
         self.at_once = at_once
         self.connection = CONNECTED
+        self.directory = Path("profile")
         self.problem: ConsiliumError | None = None
 
     def call(

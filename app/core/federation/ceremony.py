@@ -47,7 +47,7 @@ from app.core.federation.public_file import (
     statement,
 )
 from app.core.federation.rounds import Abort, Await, Commit, Complete, Heard, Open, Prepare, Reveal
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 from app.core.files import private_directory, publish_directory
 from app.core.secret import SecretBytes
 

@@ -24,7 +24,7 @@ from app.core.federation import rounds
 from app.core.federation.mailroom import Reader
 from app.core.federation.roster import Roster
 from app.core.federation.rounds import Commit, Heard, Reveal
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 
 COMMIT, REVEAL, STOP = "ceremony.commit", "ceremony.reveal", "ceremony.stop"
 KEY_ROUNDS = (rounds.PUBLIC_KEY, rounds.RELINEARIZATION_1, rounds.RELINEARIZATION_2, rounds.ROTATION)

@@ -8,9 +8,10 @@ from app.core.crypto.parameters import get
 from app.core.disclosure.noise import Noise
 from app.core.errors import UserError
 from app.core.federation import decisions
+from app.core.federation.evaluations import Made, Work
 from app.core.federation.local_site import LocalSite
 from app.core.federation.query_messages import Request
-from app.core.federation.query_session import Made
+from app.core.jobs.job import Job
 from app.core.query.canonical import query_hash
 from app.core.query.evaluator import evaluate
 from app.core.query.plan import DatasetShape
@@ -43,8 +44,8 @@ class DatasetContributor:
     def __init__(self, site: LocalSite) -> None:
         self._site = site
 
-    def contribute(self, session: bytes, asker: int, request: Request) -> Made | None:
-        """Return this site's contribution, or None while a person has to decide.
+    def contribute(self, session: bytes, asker: int, request: Request) -> Work | None:
+        """Return what computes this site's contribution, or None while a person has to decide.
 
         Raises UserError: ``policy.*`` or ``query.declined`` (a person said no); ``data.no_dataset``;
         ``query.variable_differs`` (the asker means another variable); or why the query cannot be planned on this
@@ -61,14 +62,13 @@ class DatasetContributor:
         if not decisions.allows(site, session, asker, request):
             return None
         plan = make_plan(request.query, site.catalogue, dataset_shape(Header.decode(active.header)), openers_of(site))
-        contribution = evaluate(
-            plan,
-            site.profile.dataset_path(active.id),
-            site.key_directory,
-            site.executor,
-            noise=self._noise(request, active.id),
-        )
-        return Made(contribution, math.ceil(plan.noise_bits))
+        dataset, noise = site.profile.dataset_path(active.id), self._noise(request, active.id)
+
+        def work(job: Job) -> Made:
+            contribution = evaluate(plan, dataset, site.key_directory, site.executor, noise, job)
+            return Made(contribution, math.ceil(plan.noise_bits))
+
+        return work
 
     def _noise(self, request: Request, dataset: bytes) -> tuple[int, ...]:
         """Return this site's own sticky noise for each released number; none for an exact release."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from app.core.disclosure.policy import Facts, Policy, Verdict
@@ -51,6 +52,19 @@ def judge(site: LocalSite, asker: int, request: Request) -> Verdict:
     others = request.minimum - (asker in request.contributors)
     facts = Facts(others=others, exact=request.epsilon is None, own=asker == site.position)
     return policy_of(site).judge(facts)
+
+
+def judge_own(site: LocalSite, contributors: Collection[int], minimum: int, exact: bool) -> None:
+    """Raise UserError ``policy.own_*`` if this site's policy would decline a question that it is about to ask.
+
+    The reasons are those of :meth:`Policy.judge`; a site that does not contribute itself is not bound.
+    """
+    if site.position not in contributors:
+        return
+    try:
+        policy_of(site).judge(Facts(others=minimum - 1, exact=exact, own=True))
+    except UserError as refused:
+        raise UserError(f"policy.own_{refused.code.removeprefix('policy.')}", **refused.params) from refused
 
 
 def allows(site: LocalSite, session: bytes, asker: int, request: Request) -> bool:

@@ -27,7 +27,7 @@ import segno
 from app.core import codec
 from app.core.errors import ProtocolViolation, UserError
 from app.core.federation.relay_protocol import SECRET_BYTES, admission_of, secret_hash
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 from app.core.secret import SecretBytes
 
 PREFIX = "consilium-invitation:"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from app.core.crypto import parameters as registry
 from app.core.crypto.identity import MemberPublicKey
@@ -28,10 +28,12 @@ from app.core.federation.joining import (
     invitation_secret,
 )
 from app.core.federation.joining_messages import (
+    LEFT_OUT_FORMAT,
     THIS_PROGRAM,
     Confirmed,
     Facts,
     Introduction,
+    LeftOut,
     Program,
     Proposal,
     Refusal,
@@ -95,12 +97,6 @@ class InvitedSite:
         return bool(self.ours and self.theirs)
 
 
-class GivesPlaces(Protocol):
-    """What the relay does for the creator when all have signed."""
-
-    def give_places(self, fingerprints: tuple[bytes, ...]) -> None: ...
-
-
 @dataclass
 class CreatorDesk(Desk):
     """The creator at work. Its functions that end in the relay's hands say so."""
@@ -121,11 +117,14 @@ class CreatorDesk(Desk):
         found = map(InvitedSite.of, self.store.sessions.all(kind=INVITED_SITE))
         return tuple(each for each in found if withdrawn or each.session.state != WITHDRAWN)
 
+    def find(self, name: str) -> InvitedSite | None:
+        """Return the invited site called ``name``, or None."""
+        return next((each for each in self.sites() if same_name(each.site, name)), None)
+
     def site(self, name: str) -> InvitedSite:
         """Return the invited site called ``name``; raises UserError ``joining.unknown_site``."""
-        for each in self.sites():
-            if same_name(each.site, name):
-                return each
+        if (found := self.find(name)) is not None:
+            return found
         raise UserError("joining.unknown_site", site=name, known=", ".join(each.site for each in self.sites()))
 
     def reserve(self, invitation: Invitation) -> Session:
@@ -217,13 +216,25 @@ class CreatorDesk(Desk):
             self.add(roster.hash, PROPOSED_ROSTER, PROPOSED, data)
             told = {each.place: each.joined.key for each in chosen}
             self.say(messages.PROPOSAL, roster.hash, proposal, told)
+            self._tell_left_out(chosen)
         return self.session(roster.hash, PROPOSED_ROSTER)
 
-    def finish(self, relay: GivesPlaces) -> bool:
-        """If all have signed, have the relay give places in roster order, install the roster and tell everyone.
+    def _tell_left_out(self, chosen: Collection[InvitedSite]) -> None:
+        """Tell those who have joined and are not in the roster; once it is in force the relay lets them in no more."""
+        for each in self.sites():
+            if each.session.state == JOINED and each not in chosen and LEFT_OUT_FORMAT in each.joined.program.formats:
+                self.say(messages.LEFT_OUT, each.session.id, LeftOut(), {each.place: each.joined.key})
 
-        What lies in the outbox must have left before, since it goes by the old places. Return whether it was done.
+    def places(self) -> tuple[bytes, ...] | None:
+        """Return whom the relay shall give the places 1 … n: the roster that all have signed, None before that.
+
+        What lies in the outbox must have left before, since it goes by the old places.
         """
+        session = self.latest_proposal(SIGNED)
+        return None if session is None else tuple(site.key.fingerprint for site in proposal_of(session).roster.sites)
+
+    def finish(self) -> bool:
+        """Having had the places given, install the roster that all have signed and tell everyone; False before that."""
         session = self.latest_proposal(SIGNED)
         if session is None:
             return False
@@ -231,7 +242,6 @@ class CreatorDesk(Desk):
         catalogue = self.catalogue
         if catalogue is None:
             raise Bug("joining.no_catalogue")
-        relay.give_places(tuple(site.key.fingerprint for site in roster.sites))
         signatures: dict[int, bytes] = data["signatures"]
         with self.store.database.atomic():
             self.profile.install_roster(roster, signatures, catalogue)

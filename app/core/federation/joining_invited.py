@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from app.core.catalogue.model import Catalogue
 from app.core.crypto.identity import MemberPublicKey
 from app.core.crypto.vault import StorageCipher
-from app.core.errors import Bug, PeerProblem, ProtocolViolation, UserError
+from app.core.errors import Bug, ProtocolViolation, UserError
 from app.core.federation import joining_messages as messages
 from app.core.federation.envelope import Envelope
 from app.core.federation.invitation import Invitation
@@ -37,6 +37,7 @@ from app.core.federation.joining_messages import (
     Confirmed,
     Facts,
     Introduction,
+    LeftOut,
     Proposal,
     Refusal,
     Signature,
@@ -48,12 +49,6 @@ from app.core.federation.relay_protocol import RelayMember
 from app.core.federation.roster import Roster, default_quorum
 from app.core.federation.six_words import binding
 from app.core.store.sessions import Session
-
-
-class Fetches(Protocol):
-    """Where other sites' blobs come from."""
-
-    def fetch(self, name: bytes, limit: int) -> Iterable[bytes]: ...
 
 
 @dataclass(frozen=True)
@@ -72,11 +67,13 @@ class Joining:
     theirs: int
     told: int
     facts: Facts | None
+    left_out: int
+    """Since when we know that a roster without us was proposed or is in force."""
 
     @classmethod
     def of(cls, session: Session) -> Joining:
         """Read what the session keeps."""
-        data = data_of(session)
+        data = {"left_out": 0, **data_of(session)}
         key, facts = data.pop("creator_key"), data.pop("facts")
         for name in ("site", "invitation", "expires"):
             del data[name]
@@ -205,30 +202,28 @@ class InvitedDesk(Desk):
             host = {CREATOR: here.host}
             self.say(messages.CONFIRMED, here.session.id, Confirmed(self.binding), host, sender=here.place)
 
-    def fetch_catalogue(self, source: Fetches) -> bool:
-        """Fetch the catalogue that the creator has described, if it is not here; return whether it is now.
-
-        Raises ProtocolViolation ``joining.catalogue_differs``, which is recorded, or what the source raises.
-        """
+    def wanted_catalogue(self) -> Facts | None:
+        """Return how the creator has described the catalogue, while it was not taken."""
         here = self.here()
-        if here.session.state != ANSWERED or here.facts is None:
-            return here.session.state == SEEN
-        facts = here.facts
+        return here.facts if here.session.state == ANSWERED else None
+
+    def take_catalogue(self) -> None:
+        """Take the catalogue out of the blob that was fetched.
+
+        Raises ProtocolViolation ``joining.catalogue_differs``, which is recorded.
+        """
+        here, facts = self.here(), self.wanted_catalogue()
+        if facts is None:
+            return
         with self.recorded():
-            catalogue = self._catalogue(facts, source)
+            catalogue = self._catalogue(facts)
         with self.store.database.atomic():
             self.store.settings.put(CATALOGUE, catalogue.to_cbor())
             self.move(here.session, SEEN, data_of(here.session))
             self._tell()
         self.store.blobs.remove(facts.blob)
-        return True
 
-    def _catalogue(self, facts: Facts, source: Fetches) -> Catalogue:
-        try:
-            if facts.blob not in self.store.blobs:
-                self.store.blobs.put(source.fetch(facts.blob, facts.size), limit=facts.size, expected=facts.blob)
-        except ProtocolViolation as error:  # the carrier's fault: another try may succeed
-            raise PeerProblem("post.blob_altered", name=facts.blob.hex()) from error
+    def _catalogue(self, facts: Facts) -> Catalogue:
         sealed = self.store.blobs.get(facts.blob, limit=BLOB_LIMIT)
         catalogue = open_catalogue(sealed, StorageCipher(facts.blob_key), self.federation_id)
         if catalogue.hash != facts.catalogue:
@@ -257,6 +252,9 @@ class InvitedDesk(Desk):
             if facts.name != here.federation:
                 raise ProtocolViolation("joining.other_federation", name=facts.name, federation=here.federation)
             self.move(here.session, ANSWERED, {**data_of(here.session), "facts": facts.to_plain()})
+        elif envelope.type == messages.LEFT_OUT:
+            self.opened(envelope, here.place, LeftOut)
+            self.leave_out()
         elif envelope.type == messages.CONFIRMED:
             if self.opened(envelope, here.place, Confirmed).binding != self.binding:
                 raise ProtocolViolation("joining.other_words", site=here.creator)
@@ -264,6 +262,15 @@ class InvitedDesk(Desk):
                 self.move(here.session, here.session.state, {**data_of(here.session), "theirs": self.now()})
         else:
             raise ProtocolViolation("joining.wrong_side", type=envelope.type)
+
+    def leave_out(self) -> None:
+        """Note that the federation goes on without us; a later proposal with us takes it back."""
+        here = self.here()
+        for signed in self.proposals():
+            if signed.state == SIGNED:
+                self.move(signed, SUPERSEDED, data_of(signed))
+        if not here.left_out:
+            self.move(here.session, here.session.state, {**data_of(here.session), "left_out": self.now()})
 
     def _proposed(self, here: Joining, envelope: Envelope) -> None:
         proposal = self.opened(envelope, here.place, Proposal)
@@ -283,6 +290,7 @@ class InvitedDesk(Desk):
             self.refuse(ProtocolViolation(code, site=here.creator), CREATOR)
         else:
             self.add(roster.hash, PROPOSED_ROSTER, SIGNED, data)
+            self.move(here.session, here.session.state, {**data_of(here.session), "left_out": 0})
             signature = Signature(roster.sign(self.key))
             self.say(messages.SIGNATURE, roster.hash, signature, host, sender=here.place)
 

@@ -12,6 +12,7 @@ sealed canonical CBOR. Session *j* belongs to one invitation, session *r* is the
     joining.signature (r)     site → creator     {"signature": 64 bytes}
     joining.refusal (r)       site → creator     {"code"}
     joining.roster (r)        creator → all      {"signatures": [64 bytes a site]}
+    joining.left_out (j)      creator → invited  {}: a roster without this site was proposed
 
 An introduction is sealed to the creator's key, whose fingerprint the invitation names; it carries the member key that
 signs its envelope, and an HMAC under a key derived from the invitation's secret, which the relay never has. A relay can
@@ -33,11 +34,12 @@ from app.core.crypto.identity import SIGNATURE_BYTES, MemberPublicKey
 from app.core.errors import ProtocolViolation, UserError
 from app.core.federation.invitation import MOST_CONTACT, MOST_NAME
 from app.core.federation.roster import MOST_SITES, Roster
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 from app.core.secret import SecretBytes
 
 INTRODUCTION, FACTS, CONFIRMED = "joining.introduction", "joining.facts", "joining.confirmed"
 PROPOSAL, SIGNATURE, REFUSAL, ROSTER = "joining.proposal", "joining.signature", "joining.refusal", "joining.roster"
+LEFT_OUT = "joining.left_out"
 BLOB_LIMIT = CATALOGUE_LIMIT + 1024
 
 _MALFORMED = "joining.malformed"
@@ -74,9 +76,10 @@ class Program:
         return cls(version, formats)
 
 
-THIS_PROGRAM = Program(
-    __version__, dict.fromkeys(("envelope", "roster", "ceremony", "query", "federation", "package"), (1,))
-)
+HOLDINGS_FORMAT, PROGRESS_FORMAT, LEFT_OUT_FORMAT = "holdings", "query progress", "left out"
+"""Formats that a federation can do without: they are used towards sites whose program reads them."""
+_NEEDED = ("envelope", "roster", "ceremony", "query", "federation", "package")
+THIS_PROGRAM = Program(__version__, dict.fromkeys((*_NEEDED, HOLDINGS_FORMAT, PROGRESS_FORMAT, LEFT_OUT_FORMAT), (1,)))
 
 
 def agreed_formats(programs: Mapping[str, Program]) -> dict[str, int]:
@@ -90,7 +93,7 @@ def agreed_formats(programs: Mapping[str, Program]) -> dict[str, int]:
         shared = set.intersection(*(set(program.formats.get(name, ())) for program in programs.values()))
         if shared:
             agreed[name] = max(shared)
-        elif name in THIS_PROGRAM.formats:
+        elif name in _NEEDED:
             versions = ", ".join(f"{site} {program.version}" for site, program in programs.items())
             raise UserError("joining.no_common_format", format=name, versions=versions)
     return agreed
@@ -313,7 +316,22 @@ class SignedBy:
         return cls(tuple(found))
 
 
-Message = Introduction | Facts | Confirmed | Proposal | Signature | Refusal | SignedBy
+@dataclass(frozen=True)
+class LeftOut:
+    """A roster was proposed without the site that is told so."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the message's body."""
+        return {}
+
+    @classmethod
+    def from_plain(cls, value: object) -> LeftOut:
+        """Read it; raises ProtocolViolation ``joining.malformed``."""
+        Fields(value, _MALFORMED).done()
+        return cls()
+
+
+Message = Introduction | Facts | Confirmed | Proposal | Signature | Refusal | SignedBy | LeftOut
 
 READERS: Mapping[str, Callable[[Any], Message]] = {
     INTRODUCTION: Introduction.from_plain,
@@ -323,6 +341,7 @@ READERS: Mapping[str, Callable[[Any], Message]] = {
     SIGNATURE: Signature.from_plain,
     REFUSAL: Refusal.from_plain,
     ROSTER: SignedBy.from_plain,
+    LEFT_OUT: LeftOut.from_plain,
 }
 
 REFUSALS = frozenset(

@@ -15,7 +15,7 @@ from app.core.federation.joining_messages import THIS_PROGRAM, Program
 from app.core.federation.local_site import LocalSite
 from app.core.federation.mailroom import Mailroom, Reader
 from app.core.federation.roster import Roster
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 
 NEWS = "site.news"
 _MOST = 1 << 53

@@ -25,7 +25,7 @@ from app.core.crypto.parameters import ParameterSet
 from app.core.errors import ConsiliumError, ProtocolViolation
 from app.core.federation.roster import LIMIT as ROSTER_LIMIT
 from app.core.federation.roster import MOST_SITES, Roster, Site
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 from app.core.files import read_limited, write_atomic
 
 _FORMAT = {"format": "consilium-federation", "version": 1}

@@ -133,6 +133,7 @@ class QueryHearing:
 
         request = self._request(session)
         by_asker = {type_: [body for sender, body in said(type_) if sender == asker] for type_ in _ASKERS}
+        words = dict(said(messages.STATE)).items()  # the last one of each
         closes, fails = by_asker[messages.CLOSE], by_asker[messages.FAIL]
         return QueryHeard(
             me=self._site.position,
@@ -147,7 +148,8 @@ class QueryHearing:
             shares=_by_attempt(said(messages.SHARE)),
             failed=fails[0] if fails else "",
             released=bool(by_asker[messages.RELEASED]),
-            states=dict(said(messages.STATE)),
+            states={sender: state for sender, (state, _) in words},
+            percents={sender: percent for sender, (_, percent) in words if percent is not None},
             finish=bool(by_asker[messages.FINISH]),
             now=self._site.clock.now(),
         )

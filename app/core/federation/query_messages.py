@@ -6,7 +6,8 @@ pads, fresh flooding; the set of contributing sites stays what the first close s
 are the quorum and the asker.
 
     query.request       {query, noise, contributors, quorum, minimum, key, meanings, purpose, deadline}  asker → all
-    query.state         {state}       "waiting" for a person, "computing"                        contributor → asker
+    query.state         {state}       "delivered", "waiting" for a person, "approved"             contributor → asker
+                        {state, percent}  "computing"
     query.note          {text}        a question, a reason; empty: a reminder                    asker ↔ site
     query.finish        {}            close with those who have answered                         asker → itself
     query.commit        {attempt, request, hash, noise_bits}                                     contributor → all
@@ -31,7 +32,7 @@ from typing import Any
 from app.core import codec
 from app.core.crypto.identity import SEAL_BYTES, SealingPublicKey
 from app.core.federation.mailroom import Reader
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 from app.core.query.model import MAX_BYTES as QUERY_LIMIT
 from app.core.query.model import Query, codes
 
@@ -50,8 +51,8 @@ RELEASED = "query.released"
 FAIL = "query.fail"
 MOST_ATTEMPTS = 3
 MOST_NOTE = 2000
-WAITING, COMPUTING = "waiting", "computing"
-SITE_STATES = (WAITING, COMPUTING)
+DELIVERED, WAITING, APPROVED, COMPUTING = "delivered", "waiting", "approved", "computing"
+SITE_STATES = (DELIVERED, WAITING, APPROVED, COMPUTING)
 _MALFORMED = "query.malformed_message"
 _LARGEST_EPSILON = 1 << 20
 _SEALED_LIMIT = 1 << 16
@@ -220,14 +221,15 @@ def read_share(body: object) -> tuple[int, bytes]:
     return attempt, sealed
 
 
-def read_state(body: object) -> str:
-    """Read ``query.state``."""
+def read_state(body: object) -> tuple[str, int | None]:
+    """Read ``query.state``: (state, percent of a computation)."""
     fields = Fields(body, _MALFORMED)
     state = fields.text("state", 16)
+    percent = fields.number("percent", 0, 100) if state == COMPUTING else None
     fields.done()
     if state not in SITE_STATES:
         fields.refuse("state")
-    return state
+    return state, percent
 
 
 def read_note(body: object) -> str:

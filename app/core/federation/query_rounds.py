@@ -31,7 +31,9 @@ class QueryHeard:
     failed: str = ""
     released: bool = False
     states: Mapping[int, str] = field(default_factory=dict)
-    """What contributors last said of themselves: "waiting" for a person, "computing"."""
+    """What contributors last said of themselves: delivered, waiting (for a person), approved, computing."""
+    percents: Mapping[int, int] = field(default_factory=dict)
+    """How much of their computation is done, of those who last said that they compute."""
     finish: bool = False
     """The asker wants to close with those who have answered."""
     now: int = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -37,6 +38,25 @@ class Finding:
     def in_order(self) -> bool:
         """Whether the work can go on as far as this step is concerned."""
         return self.problem is None or self.notice
+
+
+def findings_to_plain(findings: list[Finding]) -> dict[str, Any]:
+    """Return what a check found in plain values: whether the relay is ``usable``, and each finding."""
+    return {
+        "usable": all(each.in_order for each in findings),
+        "findings": [
+            {
+                "step": each.step,
+                "in_order": each.in_order,
+                "notice": each.notice,
+                "params": dict(each.params),
+                "problem": None
+                if each.problem is None
+                else {"code": each.problem.code, "params": dict(each.problem.params)},
+            }
+            for each in findings
+        ],
+    }
 
 
 def check_relay(address: RelayAddress, proxy: ProxySetting, clock: Clock) -> list[Finding]:

@@ -21,7 +21,7 @@ from app.core.errors import EnvironmentProblem, PeerProblem, ProtocolViolation
 from app.core.federation import relay_protocol as protocol
 from app.core.federation.proxies import ProxySetting
 from app.core.federation.relay_line import READ, TRIES, Answer, RelayLine, declared
-from app.core.federation.relay_protocol import CBOR, OFFSET, Admission, Login, RelayMember, Session
+from app.core.federation.relay_protocol import CBOR, OFFSET, Admission, Login, Presence, RelayMember, Session
 from app.core.federation.trust import RelayAddress
 from app.core.files import disk_problems
 from app.core.secret import SecretBytes
@@ -107,6 +107,15 @@ class RelayPost:
         """Return who has joined, as the relay says it."""
         return protocol.decode_members(self._ask("GET", "/v1/members").content)
 
+    def presence(self) -> Mapping[int, Presence]:
+        """Return when whom was last at the relay, by place; nobody, from a relay that does not tell."""
+        try:
+            return protocol.decode_presence(self._ask("GET", "/v1/presence", expected=protocol.SMALL).content)
+        except PeerProblem as refused:
+            if refused.code != "relay.not_found":
+                raise
+            return {}
+
     def place(self) -> int:
         """Return this member's place at the relay: what it is called in envelopes. Asks the relay."""
         own = self._key.public.fingerprint
@@ -147,17 +156,20 @@ class RelayPost:
             size = file.seek(0, io.SEEK_END)
             offset, failures = self._offered(name), 0
             while offset is not None:
-                before = offset = offset if offset < size else 0  # all there, but it did not become a blob: again
-                file.seek(offset)
+                start = offset if offset < size else 0  # all there, but it did not become a blob: again
+                file.seek(start)
+                trouble = EnvironmentProblem("relay.not_a_relay", status=202)
                 try:
-                    offset = self._put(name, file.read(_PIECE), offset, size)
-                except EnvironmentProblem:  # the line broke: the relay may have a part of the piece
+                    offset = self._put(name, file.read(_PIECE), start, size)
+                except EnvironmentProblem as error:  # the line broke: the relay may have a part of the piece
+                    offset, trouble = start, error
+                if offset is not None and not start < offset < size:  # no way forward
                     failures += 1
                     if failures >= TRIES:
-                        raise
+                        raise trouble
                     self.line.pause(failures)
                     offset = self._offered(name)
-                if offset is not None and offset > before:
+                if offset is None or start < offset < size:
                     failures = 0
 
     def _offered(self, name: bytes) -> int | None:
@@ -190,6 +202,8 @@ class RelayPost:
                     for piece in _pieces(response, size - done):
                         done, failures = done + len(piece), 0
                         yield piece
+                if done < size:
+                    raise requests.ConnectionError("an answer that is shorter than it says")
             except requests.RequestException as error:
                 failures += 1
                 if failures >= TRIES:

@@ -28,6 +28,7 @@ _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 20.0
 _SLOWEST = 131_072  # bytes a second that a line must carry
 _PATIENCE = 10  # seconds that a busy relay may ask us to wait before it is told to the caller
+_MOST_WAITS = 3
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,20 @@ class RelayInfo:
     protocols: tuple[int, ...]
     time: int
     certificate: str
+
+    @classmethod
+    def from_answer(cls, answer: Answer) -> RelayInfo:
+        """Read it; raises EnvironmentProblem ``relay.not_a_relay``."""
+        try:
+            told = json.loads(answer.content)
+            return cls(
+                version=_short(told["version"]),
+                protocols=tuple(int(version) for version in told["protocols"][:16]),
+                time=int(told["time"]),
+                certificate=_short(told["certificate"]),
+            )
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            raise EnvironmentProblem("relay.not_a_relay", status=answer.status) from error
 
     def check(self) -> None:
         """Raise EnvironmentProblem ``relay.too_old`` or ``relay.program_too_old`` if we have no protocol in common."""
@@ -150,38 +165,29 @@ class RelayLine:
     def _again_and_again(
         self, send: Callable[[], Answer | requests.Response], tries: int
     ) -> Answer | requests.Response:
-        for left in reversed(range(tries)):
-            if self._closed.is_set():
-                raise EnvironmentProblem("relay.hung_up")
+        failures, waits = 0, 0
+        while not self._closed.is_set():
             try:
                 answer = send()
             except requests.RequestException as error:
-                if not left or (is_lasting(error) and not self._next_route()) or self._closed.is_set():
+                failures += 1
+                if failures == tries or (is_lasting(error) and not self._next_route()) or self._closed.is_set():
                     raise self.problem(error) from error
-                self.pause(tries - left)
+                self.pause(failures)
                 continue
             if isinstance(answer, Answer) or (answer.ok and MARK in answer.headers):
                 return answer
-            pause = _asked_to_wait(answer)
-            refusal = self._told(answer)
-            if not left or pause is None:
+            pause, refusal = _asked_to_wait(answer), self._told(answer)
+            if pause is None or waits == _MOST_WAITS:
                 raise refusal
+            waits += 1  # a busy relay has done nothing yet, so whatever it was may be asked again
             self._sleep(pause)
-        raise EnvironmentProblem("relay.unreachable", host=self.address.host, port=self.address.port)
+        raise EnvironmentProblem("relay.hung_up")
 
     def about(self) -> RelayInfo:
         """Ask the relay what it is. Raises EnvironmentProblem ``relay.not_a_relay`` for anything else."""
         answer = self.request("GET", "/v1/", expected=protocol.SMALL)
-        try:
-            told = json.loads(answer.content)
-            return RelayInfo(
-                version=_short(told["version"]),
-                protocols=tuple(int(version) for version in told["protocols"][:16]),
-                time=int(told["time"]),
-                certificate=_short(told["certificate"]),
-            )
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise EnvironmentProblem("relay.not_a_relay", status=answer.status) from error
+        return RelayInfo.from_answer(answer)
 
     def _once(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str] | None, seconds: float

@@ -7,13 +7,14 @@ messages are signed envelopes as they are; refusals are problem details (RFC 945
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app.core import codec
 from app.core.crypto.identity import SIGNATURE_BYTES, MemberKey, MemberPublicKey
 from app.core.errors import ProtocolViolation
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 from app.core.secret import SecretBytes
 
 VERSION = 1
@@ -34,7 +35,10 @@ ANSWER_LIMIT = 1 << 23
 LONGEST_WAIT = 55
 """Seconds of a long poll; proxies often cut a silent connection after 60."""
 SECRET_BYTES = 32
+HERE = 120_000
+"""Milliseconds since a member's last poll within which it counts as there: two whole minutes, polls last one."""
 
+_MINUTE = 60_000
 _MALFORMED = "relay.malformed"
 _ADMISSION = "relay admission v1"
 _SESSION = "relay session v1"
@@ -246,6 +250,37 @@ def decode_members(data: bytes) -> tuple[RelayMember, ...]:
     return tuple(members)
 
 
+@dataclass(frozen=True)
+class Presence:
+    """When a member was last at the relay, to the minute and by the relay's clock (UTC ms), and whether it is there.
+
+    As the relay says it, which is not trusted with it.
+    """
+
+    seen: int
+    here: bool
+
+
+def encode_presence(now: int, seen: Mapping[int, int]) -> bytes:
+    """Return the answer that says when each place was last seen; times are cut to minutes."""
+    minutes = sorted((place, time - time % _MINUTE) for place, time in seen.items())
+    return codec.encode({"version": VERSION, "time": now - now % _MINUTE, "seen": [list(each) for each in minutes]})
+
+
+def decode_presence(data: bytes) -> dict[int, Presence]:
+    """Read it; raises ProtocolViolation ``relay.malformed``."""
+    fields = _fields(data, SMALL)
+    now, found = fields.number("time", 0, 1 << 53), {}
+    for item in fields.items("seen", MOST_MEMBERS):
+        if not isinstance(item, list) or len(item) != 2:
+            fields.refuse("seen")
+        each = Fields({"place": item[0], "seen": item[1]}, _MALFORMED)
+        place, seen = each.number("place", 1, MOST_MEMBERS), each.number("seen", 0, 1 << 53)
+        found[place] = Presence(seen, now - seen <= HERE)
+    fields.done()
+    return found
+
+
 def encode_messages(messages: list[tuple[int, bytes]]) -> bytes:
     """Return the answer to a poll: (cursor, envelope) in order."""
     return codec.encode({"version": VERSION, "messages": [[cursor, data] for cursor, data in messages]})
@@ -308,10 +343,7 @@ def decode_places(data: bytes) -> tuple[bytes, ...]:
 
 
 def _fields(data: bytes, limit: int) -> Fields:
-    try:
-        fields = Fields(codec.decode(data, limit), _MALFORMED)
-    except ProtocolViolation as error:
-        raise ProtocolViolation(_MALFORMED, field="") from error
+    fields = Fields.decode(data, limit, _MALFORMED)
     fields.exactly({"version": VERSION})
     return fields
 

@@ -23,7 +23,7 @@ from app.core.crypto import parameters
 from app.core.crypto.identity import SIGNATURE_BYTES, MemberKey, MemberPublicKey
 from app.core.crypto.parameters import ParameterSet
 from app.core.errors import ProtocolViolation, UserError
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 
 LEAST_SITES = 2
 MOST_SITES = 64

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from app.core.errors import UserError
+
+T = TypeVar("T")
 
 _REPORT_EVERY = 0.1
 _ESTIMATE_AFTER = 0.5
@@ -89,6 +92,16 @@ class Job:
     def meter(self, step: str, total: int, done: int = 0) -> Meter:
         """Begin a step of ``total`` units, ``done`` of which an earlier run has done."""
         return Meter(self, step, total, done)
+
+
+def at_once(steps: Generator[object, None, T]) -> T:
+    """Do work that is made of steps without a pause, and return its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 class Meter:

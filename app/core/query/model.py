@@ -114,6 +114,36 @@ class Any:
         _measure(self, self.cohorts)
 
 
+@dataclass(frozen=True, slots=True)
+class Saved(All):
+    """A saved cohort used as a term: a group of one, the definition, under its ``name``.
+
+    The name is for the people who wrote it: what is hashed, sent or stored is the definition alone.
+    """
+
+    name: str = ""
+
+
+def saved(name: str, definition: Cohort) -> Saved:
+    """Return the saved cohort ``name`` as a term."""
+    return Saved((definition,), name)
+
+
+def expanded(cohort: Cohort) -> Cohort:
+    """Return ``cohort`` with every saved cohort in it replaced by its definition."""
+    match cohort:
+        case Saved((definition,)):
+            return expanded(definition)
+        case Not(child):
+            return Not(expanded(child))
+        case All(children):
+            return All(tuple(map(expanded, children)))
+        case Any(children):
+            return Any(tuple(map(expanded, children)))
+        case _:
+            return cohort
+
+
 Term: TypeAlias = Flag | Levels | Range | Known
 Cohort: TypeAlias = Term | Not | All | Any
 

@@ -209,9 +209,12 @@ class _Planner:
         return replace(plan, seconds=self._costs.plan(plan))
 
     def _flooding(self, bits: float) -> int | None:
-        """Return F for contributions of this noise from every site, or None if it does not fit."""
+        """Return F for contributions of this noise from every site, or None if it does not fit.
+
+        Sites announce their noise in whole bits, and one bit more when they contribute to another attempt.
+        """
         parameters, sites = self._dataset.parameters, self._openers.sites
-        bound = release.total_noise_bound(parameters, sites, sites, bits)
+        bound = release.total_noise_bound(parameters, sites, sites, math.ceil(bits) + 1)
         flooding = release.flooding_bits(parameters, bound, 1)
         try:
             release.check_fits(parameters, RELEASE_PRIMES, flooding, self._openers.quorum)

@@ -4,6 +4,7 @@
     category        sex = female · stage in {I, II} · stage known
     number          age >= 50 · age < 50 · age in [50, 70) · 50 <= age < 70 · age known
     groups          not a · a and b · a or b · (…) · all(a, b) · any(a, b) · everyone · nobody
+    saved cohort    cohort:"Never smokers"
 
 Numbers are compared at the catalogue's cut points only, and only with ``>=`` and ``<``, which is what sealed columns
 can answer; ``>``, ``<=`` and ``=`` are refused with what to write instead. Codes and levels that are not plain words
@@ -14,6 +15,7 @@ includes patients of unknown age.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 from typing import Any as Anything
@@ -26,8 +28,22 @@ from lark.visitors import Transformer_NonRecursive
 from app.core.catalogue.model import Catalogue, Kind
 from app.core.catalogue.numbers import decimal_text, read_decimal
 from app.core.errors import SafeParam, UserError
-from app.core.query.check import check_term, find, nearest, require
-from app.core.query.model import EVERYONE, NOBODY, All, Any, Cohort, Flag, Known, Levels, Not, Range, Term, check_size
+from app.core.query.check import check, check_term, find, nearest, require
+from app.core.query.model import (
+    EVERYONE,
+    NOBODY,
+    All,
+    Any,
+    Cohort,
+    Flag,
+    Known,
+    Levels,
+    Not,
+    Range,
+    Term,
+    check_size,
+    saved,
+)
 from app.core.query.written import write, write_term
 
 __all__ = ["format", "parse"]
@@ -47,6 +63,7 @@ _GRAMMAR = r"""
     | _ANY "(" cohort ("," cohort)* ")"             -> any
     | _EVERYONE                                     -> everyone
     | _NOBODY                                       -> nobody
+    | SAVED                                         -> saved
     | _name                                         -> flag
     | _name _KNOWN                                  -> known
     | _name "=" _level                              -> levels
@@ -67,6 +84,7 @@ _ANY: /any/i _END
 _EVERYONE: /everyone/i _END
 _NOBODY: /nobody/i _END
 CODE: /(?!(and|or|not|in|known|all|any|everyone|nobody)(?![a-z0-9_.:\/+*-]))/i /[a-z][a-z0-9_.:\/+*-]*/i
+SAVED.1: /cohort:("[^"\n]*"|“[^”\n]*”)/i
 NUMBER: /-?[0-9]+(\.[0-9]+)?/ _END
 QUOTED: /"[^"\n]*"|“[^”\n]*”/
 _END: /(?![a-z0-9_.:\/+*-])/i
@@ -85,8 +103,8 @@ _SHOWN = {
 """What may come next, as an error shows it in every language; rarities are left out."""
 
 
-def parse(text: str, catalogue: Catalogue) -> Cohort:
-    """Read a cohort; its variables, levels and cut points are the catalogue's.
+def parse(text: str, catalogue: Catalogue, cohorts: Callable[[str], Cohort | None] = lambda _name: None) -> Cohort:
+    """Read a cohort; its variables, levels and cut points are the catalogue's, ``cohorts`` finds the saved ones.
 
     Raises UserError ``query.*``. Those about a place have ``line`` and ``column`` (from 1) and ``excerpt``: the line of
     the text, and below it a caret under the place. ``query.syntax`` and ``query.incomplete`` also say what was
@@ -95,7 +113,7 @@ def parse(text: str, catalogue: Catalogue) -> Cohort:
     if len(text) > MAX_TEXT:
         raise UserError("query.text_too_long", length=len(text), limit=MAX_TEXT)
     try:
-        cohort: Cohort = _Build(text, catalogue).transform(_parser().parse(text))
+        cohort: Cohort = _Build(text, catalogue, cohorts).transform(_parser().parse(text))
     except UnexpectedInput as error:
         _refuse_syntax(text, error)
     except VisitError as error:  # how lark passes on what a rule of _Build raised
@@ -119,10 +137,11 @@ def _parser() -> Lark:
 class _Build(Transformer_NonRecursive[Token, Anything]):
     """Makes a cohort of the syntax tree, bottom up; lark calls the method that is named as the rule."""
 
-    def __init__(self, text: str, catalogue: Catalogue) -> None:
+    def __init__(self, text: str, catalogue: Catalogue, cohorts: Callable[[str], Cohort | None]) -> None:
         super().__init__()
         self._text = text
         self._catalogue = catalogue
+        self._cohorts = cohorts
 
     def all(self, children: list[Cohort]) -> Cohort:
         return All(tuple(children))
@@ -138,6 +157,17 @@ class _Build(Transformer_NonRecursive[Token, Anything]):
 
     def nobody(self, _: list[Cohort]) -> Cohort:
         return NOBODY
+
+    def saved(self, tokens: list[Token]) -> Cohort:
+        name = str(tokens[0]).partition(":")[2][1:-1]
+        definition = self._cohorts(name)
+        if definition is None:
+            self._refuse(UserError("query.no_such_cohort", name=name[:100]), tokens[0])
+        try:
+            check(definition, self._catalogue)
+        except UserError as error:
+            self._refuse(UserError("query.cohort_outdated", name=name[:100]), tokens[0], error)
+        return saved(name, definition)
 
     def flag(self, tokens: list[Token]) -> Cohort:
         return self._checked(Flag(_unquoted(tokens[0])), tokens)
@@ -202,8 +232,8 @@ class _Build(Transformer_NonRecursive[Token, Anything]):
             UserError("query.comparison", variable=variable.code, found=str(sign), suggestion=suggestion), sign
         )
 
-    def _refuse(self, error: UserError, place: Token) -> NoReturn:
-        raise UserError(error.code, **error.params, **_place(self._text, place.start_pos or 0)) from error
+    def _refuse(self, error: UserError, place: Token, cause: UserError | None = None) -> NoReturn:
+        raise UserError(error.code, **error.params, **_place(self._text, place.start_pos or 0)) from (cause or error)
 
 
 def _unquoted(token: Token) -> str:
@@ -224,7 +254,7 @@ def _refuse_syntax(text: str, error: UnexpectedInput) -> NoReturn:
         pass
     accepted = set(state.accepts())  # type: ignore[no-untyped-call]  # lark types this class but for that method
     if "CODE" in accepted:  # a code or level stands for the rarer ways to begin
-        accepted -= {"NUMBER", "QUOTED"}
+        accepted -= {"NUMBER", "QUOTED", "SAVED"}
     expected = " · ".join(shown for name, shown in _SHOWN.items() if name in accepted)
     place = _place(text, position)
     if at_end:

@@ -11,7 +11,7 @@ import re
 
 from app.core.catalogue.model import Catalogue
 from app.core.catalogue.numbers import decimal_text
-from app.core.query.model import All, Any, Cohort, Flag, Levels, Not, Range, Term
+from app.core.query.model import All, Any, Cohort, Flag, Levels, Not, Range, Saved, Term
 
 KEYWORDS = ("and", "or", "not", "in", "known", "all", "any", "everyone", "nobody")
 """Words of the language, in any mix of capitals; a code that is one of them is quoted."""
@@ -26,6 +26,8 @@ _BARE_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 def write(cohort: Cohort, catalogue: Catalogue | None = None) -> str:
     """Return the text form; levels in the order of the catalogue, or sorted if there is none."""
     match cohort:
+        case Saved():
+            return f'cohort:"{cohort.name}"'
         case Not(child):
             return f"not {_grouped(child, (All, Any), catalogue)}"
         case All(children) if len(children) > 1:

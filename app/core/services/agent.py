@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,8 @@ from app.core.errors import Bug, ConsiliumError, EnvironmentProblem, PeerProblem
 from app.core.federation import envelope as envelopes
 from app.core.federation.joining import is_joining
 from app.core.federation.relay_client import RelayPost
-from app.core.services import site
+from app.core.federation.relay_protocol import Presence
+from app.core.services import site, undeliverable
 from app.core.services.asking import next_deadline
 from app.core.services.carrying import Backoff, Courier, Line, offered_blobs, wanted_blobs
 from app.core.services.member import MESSAGE_TYPES, Member
@@ -39,6 +40,9 @@ POLL_SECONDS = 25
 TRIES = 5
 """How often an agent that runs until it is idle tries again before it gives up."""
 
+LOOK_ROUND_SECONDS = 60.0
+"""How often an agent asks who is there, while somebody wants to know."""
+_OFFLINE = ("relay.unreachable", "relay.unknown_host", "relay.timeout", "relay.proxy_unreachable", "relay.hung_up")
 _CURSOR = "relay cursor"
 _LEAST_PAUSE = 1.0
 _log = log.logger("agent")
@@ -94,24 +98,28 @@ class Agent:
         duties: Sequence[Duty] = DUTIES,
         backoff: Callable[[], Backoff] = Backoff,
         poll_seconds: int = POLL_SECONDS,
+        make_line: Callable[[OpenProfile], Line] = relay_line,
     ) -> None:
         self.owner = owner
+        self._make_line = make_line
         self.line = line
         self._duties = duties
         self._poll_seconds = poll_seconds
-        self._receiver, self._sender, self._fetcher = (
-            Courier(name, owner.soon, backoff()) for name in ("receiving", "sending", "fetching")
+        self._receiver, self._sender, self._fetcher, self._looker = (
+            Courier(name, owner.soon, backoff()) for name in ("receiving", "sending", "fetching", "looking round")
         )
+        self._couriers = (self._receiver, self._sender, self._fetcher, self._looker)
         self._own, self._storing = backoff(), backoff()
         self._stop = threading.Event()
         self._until_idle = False
-        self._due = self._poll_at = time.monotonic()
-        self._listening = False
+        self._due = self._poll_at = self._look_at = time.monotonic()
+        self._heard = self._listening = self._looking = False
         self._quiet = False
         self._sending: set[bytes] = set()
         self._wishes: dict[bytes, _Wish] = {}
         self._offline = ""
         self._unsendable = ""
+        self._present: Mapping[int, Presence] = {}
         owner.carrier = self
 
     # --- life -------------------------------------------------------------------------------------------------
@@ -124,6 +132,7 @@ class Agent:
         """
         self._until_idle = until_idle
         self.owner.state = "agent"
+        self.owner.end_agent = self._stop.set
         if self.owner.profile.roster is not None:
             _ = self.owner.member  # an agent that cannot reach its keys shall say so
         _log.info("agent_began", until_idle=until_idle)
@@ -147,23 +156,40 @@ class Agent:
         if self._joined() is not None:  # joining sends its own
             self._send()
         self._listen()
+        if self.owner.watched and not self._until_idle:
+            self._look_round()
 
     def stop(self) -> None:
         """End :meth:`run` soon, also in the middle of computing; from any thread."""
         self._stop.set()
         self.owner.interrupt()
 
+    def reconnect(self) -> None:
+        """Hang up and call the relay again at once, where the profile says that it is now."""
+        before, self.line = self.line, self._make_line(self.owner.profile)
+        before.close()
+        for courier in self._couriers:
+            courier.hurry()
+        self._poll_at = self._due = time.monotonic()
+
     def close(self) -> None:
         """Hang up."""
-        self.owner.carrier = None
+        self.owner.carrier = self.owner.end_agent = None
         self.line.close()
-        for courier in (self._receiver, self._sender, self._fetcher):
+        for courier in self._couriers:
             courier.close()
 
     @property
     def trouble(self) -> str:
         """The code of why nothing can be sent at the moment, or empty."""
         return self._offline or self._unsendable
+
+    @property
+    def connection(self) -> str:
+        """How it stands with the relay: connecting, connected, offline (it cannot be reached), or trouble."""
+        if self.trouble:
+            return "offline" if self.trouble in _OFFLINE else "trouble"
+        return "connected" if self._heard else "connecting"
 
     def _joined(self) -> Member | None:
         return None if self.owner.profile.roster is None else self.owner.member
@@ -213,7 +239,8 @@ class Agent:
         if done or self._listening or time.monotonic() < self._poll_at:
             return
         self._listening = True
-        after, wait = self._cursor(), 0 if self._until_idle else self._poll_seconds
+        at_once = self._until_idle or not self._heard or bool(self._offline)  # how it stands is said soon
+        after, wait = self._cursor(), 0 if at_once else self._poll_seconds
         self._receiver.ask(lambda: self.line.receive(after, wait), self._received)
 
     def _cursor(self) -> int:
@@ -222,6 +249,7 @@ class Agent:
     def _received(self, outcome: list[tuple[int, bytes]] | ConsiliumError, _pause: float) -> None:
         self._listening = False
         if isinstance(outcome, ConsiliumError):
+            site.shut_out(self.owner.profile, outcome)
             self._went("offline", outcome)
             self._failed("receiving", outcome, self._receiver.failures)
             return
@@ -235,6 +263,9 @@ class Agent:
         code = problem.code if problem else ""
         if code != self._offline:
             _log.info(state, code=code)
+        if code != self._offline or not self._heard:
+            self.owner.note_change()
+        self._heard = self._heard or not code
         self._offline = code
         self.owner.state = "offline" if code else "agent"
 
@@ -296,7 +327,7 @@ class Agent:
             if message.id not in self._sending:
                 self._sending.add(message.id)
                 blobs = self._offers(message)
-                self._sender.ask(partial(self._deliver, message, blobs), partial(self._delivered, message.id))
+                self._sender.ask(partial(self._deliver, message, blobs), partial(self._delivered, message))
 
     def _offers(self, message: OutMessage) -> list[tuple[bytes, Path]]:
         """Return what has to be at the relay before this message; what was forgotten is needed no more."""
@@ -312,15 +343,20 @@ class Agent:
             self.line.publish(name, path)
         self.line.send(message.envelope, message.recipients)
 
-    def _delivered(self, id_: bytes, outcome: ConsiliumError | None, _pause: float) -> None:
-        self._sending.discard(id_)  # after trouble it is asked again, behind the others
+    def _delivered(self, message: OutMessage, outcome: ConsiliumError | None, _pause: float) -> None:
+        self._sending.discard(message.id)  # after trouble it is asked again, behind the others
+        if isinstance(outcome, ConsiliumError) and undeliverable.is_final(outcome):
+            _log.warning("undeliverable", code=outcome.code)
+            undeliverable.give_up(self.owner.profile, message, outcome)
+            return
+        before, self._unsendable = self._unsendable, outcome.code if isinstance(outcome, ConsiliumError) else ""
+        if self._unsendable != before:
+            self.owner.note_change()
         if isinstance(outcome, ConsiliumError):
-            self._unsendable = outcome.code
             self._failed("sending", outcome, self._sender.failures)
             return
-        self._unsendable = ""
         profile = self.owner.profile
-        profile.store.outbox.mark_sent(id_, now=profile.clock.now())
+        profile.store.outbox.mark_sent(message.id, now=profile.clock.now())
 
     # --- fetching ---------------------------------------------------------------------------------------------
 
@@ -357,6 +393,26 @@ class Agent:
         del self._wishes[name]
         if not any(other.under_way for other in self._wishes.values()):
             self.owner.stirred = True
+
+    # --- who is there -----------------------------------------------------------------------------------------
+
+    def presence(self) -> Mapping[int, Presence]:
+        """Return who was last when at the relay, by place, as far as is known by now."""
+        self._look_round()
+        return self._present
+
+    def _look_round(self) -> None:
+        if self._looking or self._offline or not self._heard or time.monotonic() < self._look_at:
+            return
+        self._looking = True
+        self._looker.ask(self.line.presence, self._looked)
+
+    def _looked(self, outcome: Mapping[int, Presence] | ConsiliumError, _pause: float) -> None:
+        self._looking, self._look_at = False, time.monotonic() + LOOK_ROUND_SECONDS
+        if isinstance(outcome, ConsiliumError) or outcome == self._present:  # receiving says what is wrong, if it lasts
+            return
+        self._present = outcome
+        self.owner.note_change()
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,12 +17,16 @@ from app.core.errors import EnvironmentProblem
 from app.core.services import profile as profiles
 from app.core.services.agent import Agent, relay_line
 from app.core.services.carrying import Line
+from app.core.services.lifeline import end_with_input
 from app.core.services.local_socket import PATIENCE
+from app.core.services.membership import membership
 from app.core.services.owner import Owner
+from app.core.services.owner_clients import nothing
 from app.core.services.profile import OpenProfile
 
 _PROGRAM = "consilium agent"
 _AGAIN_SECONDS = 0.1
+_TICK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ def run_agent(
     directory: Path,
     *,
     until_idle: bool = False,
+    stay: bool = False,
+    until_input_ends: bool = False,
     began: Callable[[str], None] = lambda _site: None,
     open_profile: Callable[[Path], OpenProfile] | None = None,
     line: Callable[[OpenProfile], Line] = relay_line,
@@ -46,7 +52,9 @@ def run_agent(
 ) -> AgentEnd:
     """Be the agent of the profile in ``directory`` until a signal comes, or until it is idle.
 
-    ``began`` is told the site's name. Raises UserError ``agent.no_relay``; EnvironmentProblem ``profile.in_use`` after
+    ``stay`` serves this computer's own commands even before there is a federation; ``until_input_ends`` ends it with
+    the program that started it (:mod:`app.core.services.lifeline`). ``began`` is told the site's name.
+    Raises UserError ``agent.no_relay``; EnvironmentProblem ``profile.in_use`` after
     ``patience`` seconds (a command may be running), ``keys.*``, ``keyring.*``.
     """
     profile = _patiently(partial(open_profile or _opened, directory), patience)
@@ -55,11 +63,50 @@ def run_agent(
     except BaseException:
         profile.close()
         raise
-    with owner, Agent(owner, line(profile)) as agent, stopped_by_signals(agent.stop) as came:
-        began(profile.site_name)
-        idle = agent.run(until_idle=until_idle)
+    with owner, ExitStack() as stack:
+        stop = _Stop(owner)
+        came = stack.enter_context(stopped_by_signals(stop))
+        if until_input_ends:
+            end_with_input(stop)
+        if stay and membership(profile) is None:
+            began(profile.site_name)
+            agent = _serve_until_online(owner, stop, line)
+        else:
+            agent = Agent(owner, line(profile))
+            began(profile.site_name)
+        if agent is None:
+            return AgentEnd(False, True, came[0] if came else 0, 0)
+        stack.enter_context(agent)
+        stop.agent = agent
+        idle = not stop.wanted.is_set() and agent.run(until_idle=until_idle)
         unsent = len(profile.store.outbox.unsent())
         return AgentEnd(idle, not idle, came[0] if came else 0, unsent)
+
+
+class _Stop:
+    """Ends what there is to end: the agent, or the wait for a federation; from any thread."""
+
+    def __init__(self, owner: Owner) -> None:
+        self.wanted = threading.Event()
+        self.agent: Agent | None = None
+        self._owner = owner
+
+    def __call__(self) -> None:
+        self.wanted.set()
+        if self.agent is not None:
+            self.agent.stop()
+        self._owner.soon(nothing)
+
+
+def _serve_until_online(owner: Owner, stop: _Stop, line: Callable[[OpenProfile], Line]) -> Agent | None:
+    """Run commands until one of them has made or joined a federation, then return its agent; None when stopped."""
+    owner.state = "offline"
+    owner.end_agent = stop
+    while membership(owner.profile) is None:
+        if stop.wanted.is_set():
+            return None
+        owner.turn(_TICK_SECONDS)
+    return Agent(owner, line(owner.profile))
 
 
 def _opened(directory: Path) -> OpenProfile:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
 from app.core.disclosure.noise import half_width, laplace_scale
 from app.core.errors import UserError
+from app.core.federation import decisions
 from app.core.federation.contributing import COUNT_SENSITIVITY, dataset_shape, openers_of
-from app.core.federation.query_hearing import DONE, FAILED, KIND, asker_of, failure_of
-from app.core.federation.query_messages import WAITING
-from app.core.federation.query_rounds import QueryHeard
+from app.core.federation.query_hearing import DONE, FAILED, KIND, OPEN, asker_of, failure_of
+from app.core.federation.query_messages import CLOSE, COMPUTING, SITE_STATES
+from app.core.federation.query_rounds import AwaitSites, Contribute, QueryHeard, next_step
 from app.core.federation.query_session import CANCELLED, Released
+from app.core.federation.roster import Site
 from app.core.query.model import Query
 from app.core.query.planner import make_plan
-from app.core.query.text import parse
+from app.core.services import cohorts
 from app.core.services.member import Member
 from app.core.store.documents import Header
 from app.core.store.sessions import Session
@@ -26,6 +28,9 @@ LEAST_CONTRIBUTORS = 3
 """How many sites must answer at the least where the asker does not say: two besides its own."""
 
 EXPIRED = "query.expired"
+SENT = "sent"
+_UNDECIDED = (SENT, *SITE_STATES)
+"""States of a site that has not committed itself: once the query is over, nobody waits for it any more."""
 _NO_DATASET = ("data.no_dataset",)
 _LACKS_VARIABLE = ("query.variable_not_in_dataset", "query.variable_differs")
 
@@ -45,12 +50,35 @@ class Answer:
 
 @dataclass(frozen=True)
 class SiteState:
-    """Where one site is: sent, waiting (for a person), committed, answered, declined, no dataset, variable missing,
-    late or refused; ``code`` says why, where there is a reason."""
+    """Where one site is: sent, delivered, waiting (for a person), approved, computing, committed, answered, declined,
+    no dataset, variable missing, late, refused or not needed (any more).
+
+    ``code`` says why, where there is a reason. ``since`` is when it last said something (UTC ms), 0 if it never has;
+    ``contact`` whom to telephone.
+    """
 
     site: str
     state: str
     code: str = ""
+    since: int = 0
+    percent: int | None = None
+    """How much of a computation is done, while one is under way."""
+    contact: str = ""
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What protects a result: how many sites open it and who shall, the least number in it, and each site's noise.
+
+    ``epsilon`` is empty and ``noise_scale`` 0 for an exact one.
+    """
+
+    quorum: int
+    of: int
+    openers: tuple[str, ...]
+    minimum: int
+    epsilon: str
+    noise_scale: float
 
 
 @dataclass(frozen=True)
@@ -63,7 +91,15 @@ class QueryView:
     code: str
     purpose: str
     asked: int
+    closed: int
+    """When the set of contributing sites was closed (UTC ms); 0 while it is open."""
+    ended: int
+    """When the query was released or came to another end (UTC ms); 0 before."""
     deadline: int
+    query: Query
+    awaited: tuple[str, tuple[str, ...]]
+    """What is waited for (commit, close, contribute, open; empty for nothing), and from whom."""
+    protection: Protection
     sites: tuple[SiteState, ...]
     notes: tuple[tuple[str, str], ...]
     answer: Answer | None
@@ -88,11 +124,11 @@ def ask(
 
     Exact, or with each site's own noise of ``epsilon``. At least ``minimum`` must answer; ``deadline`` (UTC ms, 0 for
     none) closes the set with those who have. Raises UserError ``query.*`` that points at the place of a mistake,
-    ``query.bad_minimum`` if there are not so many sites, ``query.deadline_past``, and
-    those of the planner if our own dataset says that the question does not fit.
+    ``query.bad_minimum`` if there are not so many sites, ``query.deadline_past``, those of the planner if our own
+    dataset says that the question does not fit, and ``policy.own_*`` if our own policy would decline it.
     """
     site = member.site
-    query = Query(parse(text, site.catalogue))
+    text, query = cohorts.question(site.profile, site.catalogue, text)
     chosen = tuple(sorted({site.roster.site_named(name).position for name in sites})) or site.roster.positions
     if minimum is not None and not 1 <= minimum <= len(chosen):
         raise UserError("query.bad_minimum", minimum=minimum, sites=len(chosen))
@@ -101,13 +137,15 @@ def ask(
     active = site.profile.datasets.active()
     if active is not None and site.position in chosen:
         make_plan(query, site.catalogue, dataset_shape(Header.decode(active.header)), openers_of(site))
+    least = min(LEAST_CONTRIBUTORS, len(chosen)) if minimum is None else minimum
+    decisions.judge_own(site, chosen, least, epsilon is None)
     return member.desk.ask(
         query,
         text=text,
         epsilon=epsilon,
         contributors=chosen,
         quorum=nearest_quorum(member),
-        minimum=min(LEAST_CONTRIBUTORS, len(chosen)) if minimum is None else minimum,
+        minimum=least,
         purpose=purpose,
         deadline=deadline,
     )
@@ -140,7 +178,8 @@ def show(member: Member, id: bytes) -> QueryView:
         raise UserError("query.unknown", id=id.hex())
     heard = member.desk.heard(id)
     released = member.desk.result(id)
-    code = failure_of(session)
+    code, times = failure_of(session), profile.inbox.times(id)
+    latest = {sender: at for sender, _, at in times}
     return QueryView(
         id=id,
         text=run.text,
@@ -148,8 +187,17 @@ def show(member: Member, id: bytes) -> QueryView:
         code=code,
         purpose=heard.request.purpose,
         asked=run.created,
+        closed=next((at for sender, type_, at in times if (sender, type_) == (heard.asker, CLOSE)), 0),
+        ended=0 if session.state == OPEN else session.updated,
         deadline=heard.request.deadline,
-        sites=tuple(_site_state(member, heard, position) for position in heard.request.contributors),
+        query=heard.request.query,
+        awaited=_awaited(member, session, heard),
+        protection=_protection(member, heard),
+        sites=tuple(
+            _site_state(site, session, heard, latest.get(site.position, 0))
+            for site in member.site.roster.sites
+            if site.position in heard.request.contributors
+        ),
         notes=member.desk.notes(id),
         answer=None if released is None else answer_of(released, run.text),
     )
@@ -186,21 +234,53 @@ def _state(session: Session, heard: QueryHeard, code: str) -> str:
     return "sent" if heard.close is None else "closed"
 
 
-def _site_state(member: Member, heard: QueryHeard, position: int) -> SiteState:
-    name, attempt = member.site.site_name(position), heard.attempt
+def _awaited(member: Member, session: Session, heard: QueryHeard) -> tuple[str, tuple[str, ...]]:
+    if session.state != OPEN:
+        return "", ()
+    match next_step(heard):
+        case AwaitSites(what, missing):
+            return what, tuple(map(member.site.site_name, missing))
+        case Contribute():
+            return "commit", (member.site.site_name(member.site.position),)
+        case _:
+            return "", ()
+
+
+def _protection(member: Member, heard: QueryHeard) -> Protection:
+    epsilon = heard.request.epsilon
+    return Protection(
+        quorum=member.site.roster.quorum,
+        of=len(member.site.roster.sites),
+        openers=tuple(map(member.site.site_name, heard.quorum)),
+        minimum=heard.request.minimum,
+        epsilon="" if epsilon is None else str(epsilon),
+        noise_scale=0.0 if epsilon is None else float(laplace_scale(epsilon, COUNT_SENSITIVITY)),
+    )
+
+
+def _site_state(site: Site, session: Session, heard: QueryHeard, since: int) -> SiteState:
+    state, code = _place_of(heard, site.position)
+    if session.state != OPEN and state in _UNDECIDED:
+        state = "late" if failure_of(session) == EXPIRED else "not needed"
+    percent = heard.percents.get(site.position) if state == COMPUTING else None
+    return SiteState(site.name, state, code, since, percent, site.contact)
+
+
+def _place_of(heard: QueryHeard, position: int) -> tuple[str, str]:
+    """Return how far a site has come, and why where there is a reason."""
     if position in heard.declined:
         code = heard.declined[position]
         state = "no dataset" if code in _NO_DATASET else "declined"
-        return SiteState(name, "variable missing" if code in _LACKS_VARIABLE else state, code)
+        return "variable missing" if code in _LACKS_VARIABLE else state, code
     if position in heard.refused:
-        return SiteState(name, "refused", heard.refused[position])
+        return "refused", heard.refused[position]
     if heard.close is not None and position not in heard.close.contributors:
-        return SiteState(name, "late")
-    if (attempt, position) in heard.contributions:
-        return SiteState(name, "answered")
-    if (attempt, position) in heard.committed:
-        return SiteState(name, "committed")
-    return SiteState(name, "waiting" if heard.states.get(position) == WAITING else "sent")
+        return "late", ""
+    if (heard.attempt, position) in heard.contributions:
+        return "answered", ""
+    if (1, position) in heard.committed:  # in a later attempt it sends the same again
+        return "committed", ""
+    return heard.states.get(position, SENT), ""
 
 
 def answer_of(released: Released, text: str) -> Answer:
@@ -220,7 +300,7 @@ def answer_of(released: Released, text: str) -> Answer:
 
 
 def view_to_plain(view: QueryView) -> dict[str, Any]:
-    """Return a query as JSON has it."""
+    """Return a query as it travels: as JSON has it but for ``query``, its canonical bytes."""
     answer = view.answer
     return {
         "id": view.id.hex(),
@@ -229,8 +309,13 @@ def view_to_plain(view: QueryView) -> dict[str, Any]:
         "code": view.code,
         "purpose": view.purpose,
         "asked": view.asked,
+        "closed": view.closed,
+        "ended": view.ended,
         "deadline": view.deadline,
-        "sites": [{"site": each.site, "state": each.state, "code": each.code} for each in view.sites],
+        "query": view.query.to_cbor(),
+        "awaited": {"what": view.awaited[0], "sites": list(view.awaited[1])},
+        "protection": {**asdict(view.protection), "openers": list(view.protection.openers)},
+        "sites": [asdict(each) for each in view.sites],
         "notes": [{"site": site, "text": text} for site, text in view.notes],
         "answer": None
         if answer is None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import queue
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from app.core import codec
 from app.core.errors import ConsiliumError, ProtocolViolation
 from app.core.federation import ceremony_messages, query_messages
 from app.core.federation.ceremony import BLOB_LIMIT
+from app.core.federation.relay_protocol import Presence
 
 T = TypeVar("T")
 
@@ -25,8 +26,8 @@ _JOIN_SECONDS = 0.5  # a long poll may take longer to notice; its thread ends wi
 class Line(Protocol):
     """A connection with the relay; :class:`app.core.federation.relay_client.RelayPost` is one.
 
-    Three threads use it at the same time: one receives, one publishes and sends, one fetches. Trouble is a
-    ConsiliumError; nothing else comes out.
+    Four threads use it at the same time: one receives, one publishes and sends, one fetches, one looks who is there.
+    Trouble is a ConsiliumError; nothing else comes out.
     """
 
     def receive(self, after: int, wait: int = 0) -> list[tuple[int, bytes]]:
@@ -46,6 +47,10 @@ class Line(Protocol):
 
     def fetch(self, name: bytes, limit: int) -> Iterable[bytes]:
         """As ``Post.fetch``."""
+        ...
+
+    def presence(self) -> Mapping[int, Presence]:
+        """Return when whom was last at the relay, by place; nobody, if it does not say."""
         ...
 
     def close(self) -> None:
@@ -80,7 +85,7 @@ class Courier:
         self._soon = soon
         self._backoff = backoff
         self._errands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._stop = threading.Event()
+        self._stop, self._rested = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"agent {name}", daemon=True)
         self._thread.start()
 
@@ -96,9 +101,15 @@ class Courier:
         """
         self._errands.put(lambda: self._do(errand, then))
 
+    def hurry(self) -> None:
+        """End the pause after a failure: something has changed."""
+        self._backoff.reset()
+        self._rested.set()
+
     def close(self) -> None:
         """End after the errand under way."""
         self._stop.set()
+        self._rested.set()
         self._errands.put(None)
         self._thread.join(_JOIN_SECONDS)
 
@@ -120,7 +131,9 @@ class Courier:
             self._backoff.reset()
         outcome = result
         self._soon(lambda: then(outcome, pause))
-        self._stop.wait(pause)
+        if pause:
+            self._rested.wait(pause)
+        self._rested.clear()
 
 
 def _raising(error: BaseException) -> Callable[[], None]:

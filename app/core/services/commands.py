@@ -27,7 +27,7 @@ from app.core.errors import (
     SafeParam,
     UserError,
 )
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 from app.core.jobs.job import Cancelled, Job
 from app.core.secret import SecretBytes
 from app.core.services.local_address import MALFORMED
@@ -84,11 +84,15 @@ class Context:
 
 @dataclass(frozen=True)
 class Command:
-    """A registered command. After an ``online`` one, its messages are sent before the result is given."""
+    """A registered command. After an ``online`` one, its messages are sent before the result is given.
+
+    A ``passive`` one only looks: it gives the agent nothing to do and does not keep it from being idle.
+    """
 
     name: str
     function: Function
     online: bool
+    passive: bool
 
 
 class Values(Fields):
@@ -103,6 +107,10 @@ class Values(Fields):
         if not isinstance(value, bool):
             self.refuse(field)
         return value
+
+    def given(self, field: str) -> bool:
+        """Return whether there is such a value that was not taken yet."""
+        return field in self._left
 
     def path(self, field: str) -> Path:
         """Take an absolute path: the owner works in another directory than its clients."""
@@ -142,11 +150,11 @@ class Values(Fields):
 _registered: dict[str, Command] = {}
 
 
-def command(name: str, *, online: bool = False) -> Callable[[Function], Function]:
+def command(name: str, *, online: bool = False, passive: bool = False) -> Callable[[Function], Function]:
     """Register a function as the command ``name``."""
 
     def register(function: Function) -> Function:
-        _registered[name] = Command(name, function, online)
+        _registered[name] = Command(name, function, online, passive)
         return function
 
     return register
@@ -155,11 +163,15 @@ def command(name: str, *, online: bool = False) -> Callable[[Function], Function
 def find(name: str) -> Command:
     """Return a command, loading all that there are first. Raises UserError ``owner.unknown_command``."""
     from app.core.services import (  # noqa: PLC0415  (a client does without what they bring; they register)
+        cohort_commands,  # noqa: F401
         data_commands,  # noqa: F401
         federation_commands,  # noqa: F401
         keys_commands,  # noqa: F401
         owner_commands,  # noqa: F401
         query_commands,  # noqa: F401
+        relay_commands,  # noqa: F401
+        request_commands,  # noqa: F401
+        site_commands,  # noqa: F401
     )
 
     if name not in _registered:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from app import __version__
 from app.core import codec
 from app.core.errors import ConsiliumError, EnvironmentProblem
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 from app.core.jobs.job import Job, Progress
 from app.core.services import commands
 from app.core.services.commands import Result, Waiting
@@ -91,14 +91,15 @@ def connect(
     *,
     program: str = "consilium",
     patience: float = PATIENCE,
+    become: bool = True,
     open_profile: Callable[[Path], OpenProfile] | None = None,
     line: Callable[[OpenProfile], Line] | None = None,
 ) -> Site:
-    """Reach the owner of the profile in ``directory``, or become it.
+    """Reach the owner of the profile in ``directory``, or (if ``become``) become it.
 
     ``open_profile`` and ``line`` (how to reach the relay) are for when this process becomes the owner. Raises
-    EnvironmentProblem ``owner.other_version``, ``owner.silent``, ``owner.not_ours``; ``profile.in_use`` by a program
-    that has not served its socket within ``patience`` seconds; and as ``services.profile.open_profile``.
+    EnvironmentProblem ``owner.none``, ``owner.other_version``, ``owner.silent``, ``owner.not_ours``;
+    ``profile.in_use`` by a program that has not served its socket within ``patience`` seconds; and as ``services.profile.open_profile``.
     """
 
     def open_end() -> _End:
@@ -110,6 +111,8 @@ def connect(
                     channel.release()
                     raise EnvironmentProblem("owner.other_version", ours=__version__, theirs=greeting.version)
                 return _There(channel, directory)
+            if not become:
+                raise EnvironmentProblem("owner.none", path=str(directory))
             try:
                 return _Here(directory, program, open_profile, line)
             except EnvironmentProblem as problem:

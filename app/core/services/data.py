@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,7 @@ from app.core.crypto.secret_store import SecretStore
 from app.core.errors import ProtocolViolation, UserError
 from app.core.federation.public_file import PublicFederation, load_public_file
 from app.core.federation.roster import Site
-from app.core.jobs.job import Job
+from app.core.jobs.job import Job, at_once
 from app.core.jobs.pool import WorkerPool, available_cores
 from app.core.preparation.encrypting import begin_worker
 from app.core.preparation.mapping import Mapping, load_mapping
@@ -24,8 +24,8 @@ from app.core.preparation.sealing import Target, refuse_existing, seal_table, wo
 from app.core.preparation.table import ClearTable, read_table
 from app.core.preparation.work_file import remove_work, work_path
 from app.core.store.datasets import DatasetRow
-from app.core.store.documents import REPORT_PURPOSE, Header, fingerprint
-from app.core.store.importing import Expected, Imported, check_belongs, import_package, verify_residues
+from app.core.store.documents import REPORT_PURPOSE, Header, fingerprint, fingerprint_words
+from app.core.store.importing import Expected, Imported, Steps, check_belongs, importing, verify_residues
 from app.core.store.package import Package, open_package
 from app.core.store.profile import Profile
 
@@ -54,21 +54,24 @@ class ReportProfile(Protocol):
 
 @dataclass(frozen=True)
 class Prepared:
-    """A finished package: its header, the clear side's summary, the preparer's fingerprint, its size in bytes."""
+    """A finished package: its header, the clear side's summary, the preparer's fingerprint (in digits and in words),
+    its size in bytes."""
 
     header: Header
     table: ClearTable
     preparer: str
+    preparer_words: str
     size: int
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a package says of itself, checked against its signature by ``preparer`` (a fingerprint)."""
+    """What a package says of itself, checked against its signature by ``preparer`` (a fingerprint, also in words)."""
 
     header: Header
     manifest_hash: bytes
     preparer: str
+    preparer_words: str
     size: int
     report_size: int
     variables: tuple[tuple[str, int], ...]
@@ -80,7 +83,7 @@ def prepare(
     csv: Path,
     output: Path,
     *,
-    secrets: SecretStore,
+    secrets: Callable[[], SecretStore],
     residues: int = DEFAULT_RESIDUES,
     skip_bad_rows: bool = False,
     restart: bool = False,
@@ -90,9 +93,9 @@ def prepare(
 ) -> Prepared:
     """Read ``csv`` through the mapping and seal it for the site that the mapping names; needs no network or profile.
 
-    An interrupted preparation goes on where it stopped; ``restart`` throws away what it had sealed. ``secrets`` keeps
-    the preparer's key. Raises as :func:`load_public_file`, :func:`load_mapping`, :func:`read_table` and
-    :func:`seal_table`; UserError ``mapping.unknown_site``.
+    An interrupted preparation goes on where it stopped; ``restart`` throws away what it had sealed. ``secrets``, which
+    is asked for when all files were read, keeps the preparer's key. Raises as :func:`load_public_file`,
+    :func:`load_mapping`, :func:`read_table` and :func:`seal_table`; UserError ``mapping.unknown_site``.
     """
     job = job or Job()
     refuse_existing(output)
@@ -100,7 +103,7 @@ def prepare(
     mapping = load_mapping(mapping_file)
     site = _site(federation, mapping)
     table = read_table(csv, mapping, federation.catalogue, skip_bad_rows=skip_bad_rows, job=job)
-    preparer = PreparerKey.from_store(secrets)
+    preparer = PreparerKey.from_store(secrets())
     if restart:
         remove_work(work_path(output))
     target = Target(
@@ -125,7 +128,8 @@ def prepare(
             now=(clock or SystemClock()).now(),
             job=job,
         )
-    return Prepared(header, table, fingerprint(preparer.public), output.stat().st_size)
+    key = preparer.public
+    return Prepared(header, table, fingerprint(key), fingerprint_words(key), output.stat().st_size)
 
 
 def inspect(path: Path) -> Inspection:
@@ -156,18 +160,30 @@ def import_dataset(
     clock: Clock | None = None,
     job: Job | None = None,
 ) -> Imported:
-    """Verify the package at ``path`` and make it the site's active dataset; see :func:`import_package`.
+    """Verify the package at ``path`` and make it the site's active dataset; see :func:`.importing.import_package`.
 
     A package that was prepared for another site of the federation is refused: UserError ``package.other_site``.
     Raises UserError ``profile.no_federation`` before the ceremony is done.
     """
+    return at_once(importing_dataset(path, profile, preparer=preparer, clock=clock, job=job))
+
+
+def importing_dataset(
+    path: Path,
+    profile: DataProfile,
+    *,
+    preparer: str | None = None,
+    clock: Clock | None = None,
+    job: Job | None = None,
+) -> Steps[Imported]:
+    """As :func:`import_dataset`, with pauses in which the profile serves others."""
     federation = profile.federation
     if federation is None:
         raise UserError("profile.no_federation", path=str(profile.store.directory))
     with open_package(path) as package:
         _check_ours(package, profile.member_key)
     now = (clock or SystemClock()).now()
-    done = import_package(path, profile.store, _expected(federation), now=now, preparer=preparer, job=job)
+    done = yield from importing(path, profile.store, _expected(federation), now=now, preparer=preparer, job=job)
     if not done.already or done.dataset.active:
         return done
     profile.store.datasets.activate(done.dataset.id)  # importing an earlier version again is the way back to it
@@ -213,6 +229,7 @@ def _inspection(package: Package) -> Inspection:
         header=package.header,
         manifest_hash=package.manifest_hash,
         preparer=fingerprint(package.manifest.preparer),
+        preparer_words=fingerprint_words(package.manifest.preparer),
         size=package.path.stat().st_size,
         report_size=len(package.report),
         variables=tuple(columns.items()),

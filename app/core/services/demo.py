@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,21 +19,19 @@ from app.core.catalogue.file import load_catalogue
 from app.core.catalogue.model import Catalogue
 from app.core.crypto.parameters import STANDARD_1
 from app.core.crypto.private_keyring import PrivateSecretService
-from app.core.crypto.vault import PassphraseFile, open_keyring
 from app.core.errors import EnvironmentProblem, PeerProblem, UserError
 from app.core.federation.roster import LEAST_SITES, default_quorum
 from app.core.files import private_directory, write_atomic
-from app.core.paths import resource
+from app.core.jobs.job import Job
 from app.core.query.oracle import count
 from app.core.query.text import parse
 from app.core.secret import SecretBytes
 from app.core.services import demo_data
 from app.core.services.connect import Site, connect
-from app.core.services.data import prepare
 from app.core.services.demo_data import DemoData
 from app.core.services.demo_network import Network
-from app.core.services.federation_status import Stage
-from app.core.services.profile import PASSPHRASE_VARIABLE, PassphraseSource, create_profile
+from app.core.services.hospitals import Hospitals, catalogue
+from app.core.services.profile import PASSPHRASE_VARIABLE, PassphraseSource
 
 CITIES = (
     "Lausanne",
@@ -57,7 +53,6 @@ CITIES = (
 )
 MOST_SITES = len(CITIES)
 EPSILON = Fraction(1, 2)
-_LOOK_SECONDS = 0.2
 _PATIENCE_SECONDS = 600
 
 QUESTIONS: tuple[tuple[str, Fraction | None], ...] = (
@@ -136,21 +131,19 @@ class Demo:
             with self._phase("data", phases, directory=str(directory)):
                 data = self._data()
             passphrase = stack.enter_context(_keyring(directory, self.keep is not None))
-            catalogue = resource("demo", "lung.catalogue.toml")
             with self._phase("join", phases):
                 network = stack.enter_context(Network(directory / "relay"))
-                keyring = self._join(directory, network, catalogue, passphrase)
-                places = [self._place(directory, position) for position in range(1, self.sites + 1)]
-                for place in places:
-                    network.start_agent(place)
-                sites = [stack.enter_context(connect(place)) for place in places]
+                hospitals = Hospitals(directory, CITIES[: self.sites], network, passphrase)
+                keyring = hospitals.join("Demo", self._quorum(), Job())
+                network.start_agents(hospitals.places)
+                sites = [stack.enter_context(connect(place)) for place in hospitals.places]
             with self._phase("ceremony", phases, sites=self.sites, quorum=self._quorum()):
-                self._hold_ceremony(sites)
-            packages = self._prepare(directory, data, sites[0], passphrase, phases)
+                hospitals.hold_ceremony(sites, Job())
+            with self._phase("prepare", phases):
+                packages = hospitals.prepare(data, sites[0], Job())
             with self._phase("import", phases):
-                for site, package in zip(sites, packages, strict=True):
-                    site.call("data.import", {"package": str(package), "preparer": None})
-            answers = self._ask(sites[0], data, load_catalogue(catalogue), phases)
+                hospitals.import_(sites, packages, Job())
+            answers = self._ask(sites[0], data, load_catalogue(catalogue()), phases)
             return DemoReport(
                 version=__version__,
                 parameters=STANDARD_1.name,
@@ -182,74 +175,6 @@ class Demo:
 
     def _quorum(self) -> int:
         return default_quorum(self.sites) if self.quorum is None else self.quorum
-
-    def _place(self, directory: Path, position: int) -> Path:
-        return directory / f"site-{position}"
-
-    def _join(self, directory: Path, network: Network, catalogue: Path, passphrase: PassphraseSource | None) -> str:
-        """Make every site, let the first create the federation and the others join it; return the keyring's kind."""
-        keyring = ""
-        for position in range(1, self.sites + 1):
-            with create_profile(
-                self._place(directory, position),
-                name=site_name(position),
-                contact=f"research office, +41 00 000 00 {position:02d}",
-                passphrase=passphrase,
-            ) as profile:
-                keyring = profile.secrets.kind
-        founding = {
-            "relay": network.url,
-            "trust": network.authority,
-            "code": network.new_code(),
-            "name": "Demo",
-            "catalogue": str(catalogue),
-            "quorum": self._quorum(),
-        }
-        with connect(self._place(directory, 1)) as creator:
-            creator.call("federation.create", founding)
-            for position in range(2, self.sites + 1):
-                name, place = site_name(position), self._place(directory, position)
-                invitation = creator.call("federation.invite", {"site": name, "again": False})["text"]
-                with connect(place) as invited:
-                    words = " ".join(invited.call("federation.join", {"invitation": invitation})["words"])
-                    # two people read these words to each other on the telephone; here one program knows both sides
-                    creator.call("federation.confirm", {"site": name, "words": words})
-                    invited.call("federation.confirm", {"site": site_name(1), "words": words})
-            creator.call("federation.start", {"without": []})
-        return keyring
-
-    def _hold_ceremony(self, sites: list[Site]) -> None:
-        """Wait until every site is ready; the agents do the work."""
-        pause = threading.Event()
-        for site in sites:
-            while (found := site.call("federation.status"))["stage"] != Stage.READY:
-                if found["code"]:
-                    raise PeerProblem("demo.ceremony_failed", reason=str(found["code"]))
-                pause.wait(_LOOK_SECONDS)
-
-    def _prepare(
-        self,
-        directory: Path,
-        data: DemoData,
-        site: Site,
-        passphrase: PassphraseSource | None,
-        phases: dict[str, float],
-    ) -> list[Path]:
-        template = resource("demo", "lung.mapping.toml").read_text("utf-8")
-        secrets_ = open_keyring() if passphrase is None else PassphraseFile(directory / "preparer.key", passphrase())
-        packages = []
-        with self._phase("prepare", phases):
-            public_file = directory / "demo.public"
-            site.call("federation.export_public", {"path": str(public_file)})
-            for position, patients in enumerate(data.sites, start=1):
-                export = directory / f"site-{position}.csv"
-                mapping = directory / f"site-{position}.mapping.toml"
-                packages.append(directory / f"site-{position}.consilium")
-                demo_data.write_export(patients, export)
-                named = re.sub("(?m)^site = .*$", f'site = "{site_name(position)}"', template)
-                write_atomic(mapping, named.encode())
-                prepare(public_file, mapping, export, packages[-1], secrets=secrets_)
-        return packages
 
     def _ask(self, asker: Site, data: DemoData, catalogue: Catalogue, phases: dict[str, float]) -> list[DemoAnswer]:
         rows, answers = data.rows(), []
@@ -287,11 +212,6 @@ def _request(text: str, epsilon: Fraction | None) -> dict[str, object]:
         "purpose": "demonstration",
         "wait": _PATIENCE_SECONDS,
     }
-
-
-def site_name(position: int) -> str:
-    """Return the pretend hospital's name at a roster position."""
-    return CITIES[position - 1]
 
 
 @contextmanager

@@ -15,9 +15,10 @@ from app.core.federation.trust import RelayAddress
 from app.core.secret import SecretBytes
 from app.core.services import site as service
 from app.core.services.commands import Context, Result, Values, Waiting, command
-from app.core.services.federation_status import FederationStatus, SiteStatus
+from app.core.services.federation_status import FederationStatus, SiteStatus, ceremony_times
 from app.core.services.federation_status import status as federation_status
 from app.core.services.membership import member_of
+from app.core.services.membership import move_relay as move
 
 _TRUST = 1 << 14
 _WORDS = 1000
@@ -67,13 +68,17 @@ def join(context: Context, values: Values) -> Result:
 
 @command("federation.confirm")
 def confirm(context: Context, values: Values) -> Result:
-    """Note that ``words`` are those that ``site`` has read out."""
+    """Note that ``words`` are those that ``site`` has read out.
+
+    ``told`` is False while an invited site cannot tell the creator yet, who has not sent what it needs to know: the
+    confirmation is kept, and sent as soon as that has come.
+    """
     site, words = values.string("site", MOST_CONTACT), values.string("words", _WORDS)
     values.done()
     trouble = _caught_up(context)
     service.confirm(context.profile, site, words)
     _sent(context, trouble)
-    return {"site": site, "confirmed": True}
+    return {"site": site, "confirmed": True, "told": service.told(context.profile)}
 
 
 @command("federation.start")
@@ -102,6 +107,17 @@ def status(context: Context, values: Values) -> Result:
     }
 
 
+@command("federation.show", passive=True)
+def show(context: Context, values: Values) -> Result:
+    """Return what this site itself knows of where the federation stands, without asking the relay.
+
+    As ``federation.status`` returns it, and ``ceremony``: when it ``began`` and ``ended`` here (UTC ms, 0 for not yet),
+    and ``parts``: when the latest part of each site came in, by its name.
+    """
+    values.done()
+    return {**status_to_plain(federation_status(context.profile)), "ceremony": ceremony_times(context.profile)}
+
+
 @command("federation.export_public")
 def export_public(context: Context, values: Values) -> Result:
     """Write the federation's public file to the file ``path``."""
@@ -112,6 +128,17 @@ def export_public(context: Context, values: Values) -> Result:
         raise UserError("joining.not_ready")
     save_public_file(federation, path)
     return {"path": str(path), "transcript": federation.transcript.hex()}
+
+
+@command("federation.move_relay")
+def move_relay(context: Context, values: Values) -> Result:
+    """Note that the relay is at the address ``url`` now; who is connected with it connects anew."""
+    url = values.string("url", MOST_URL)
+    values.done()
+    known = move(context.profile, url)
+    if context.owner.carrier is not None:
+        context.owner.carrier.reconnect()
+    return {"relay": known.address.url}
 
 
 def status_to_plain(found: FederationStatus) -> Result:
@@ -131,6 +158,7 @@ def status_to_plain(found: FederationStatus) -> Result:
         "round": found.round,
         "code": found.code,
         "blamed": found.blamed,
+        "awaited": list(found.awaited),
         "refusals": [{"time": each.at, "code": each.code, "params": dict(each.details)} for each in found.refusals],
     }
 
@@ -181,6 +209,7 @@ def _caught_up(context: Context) -> ConsiliumError | None:
         with _relay(context) as relay:
             service.catch_up(context.profile, relay)
     except (EnvironmentProblem, PeerProblem) as trouble:
+        service.shut_out(context.profile, trouble)
         return trouble
     return None
 

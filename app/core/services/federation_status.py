@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -34,6 +34,7 @@ from app.core.federation.roster import Roster, default_quorum
 from app.core.federation.six_words import six_words
 from app.core.services.membership import desk_of, membership
 from app.core.services.profile import OpenProfile
+from app.core.services.undeliverable import CODE as UNDELIVERABLE
 from app.core.store.history import Refusal
 from app.core.store.sessions import Session
 
@@ -62,6 +63,7 @@ class State(StrEnum):
     AWAITED = "awaited"
     READY = "ready"
     READY_NOT_BACKED_UP = "ready, not backed up"
+    LEFT_OUT = "left out"
 
 
 class Stage(StrEnum):
@@ -73,6 +75,11 @@ class Stage(StrEnum):
     CEREMONY = "ceremony"
     FAILED = "failed"
     READY = "ready"
+
+
+_THEIRS = (State.INVITED, State.JOINED, State.CONFIRMED_BY_US, State.ASKED, State.LATE, State.AWAITED)
+_OURS = (State.JOINED, State.CONFIRMED_BY_THEM)
+"""States of a site in which it, and in which we have the next word."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,14 @@ class FederationStatus:
     blamed: str = ""
     refusals: tuple[Refusal, ...] = ()
 
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """The sites that have to do something next, as far as this site knows; ourselves among them."""
+        names = {each.name for each in self.sites if each.state in _THEIRS}
+        if any(each.state in _OURS for each in self.sites):
+            names.add(self.site)
+        return tuple(each.name for each in self.sites if each.name in names)
+
 
 def traffic(parameters: ParameterSet, sites: int) -> int:
     """Return how many bytes each of ``sites`` sites sends and receives in the ceremony: its shares, and the others'."""
@@ -134,8 +149,10 @@ def status(profile: OpenProfile, ceremony: CeremonyStatus | None = None) -> Fede
 
 
 def _refusals(profile: OpenProfile) -> tuple[Refusal, ...]:
-    """What was refused while joining: somebody may have tried something."""
-    return tuple(each for each in profile.store.refusals.all() if each.code.startswith(PREFIX))[-_MOST_REFUSALS:]
+    """What was refused while joining, when somebody may have tried something, and what the relay would not take."""
+    told = profile.store.refusals.all()
+    found = (each for each in told if each.code.startswith(PREFIX) or each.code == UNDELIVERABLE)
+    return tuple(found)[-_MOST_REFUSALS:]
 
 
 def _installed(desk: CreatorDesk | InvitedDesk) -> int:
@@ -153,6 +170,7 @@ def _gathering(profile: OpenProfile, desk: CreatorDesk | InvitedDesk) -> dict[st
         name, decided, parameters = desk.founded.name, desk.founded.quorum, desk.founded.parameters
     else:
         here = desk.here()
+        us = replace(us, state=State.LEFT_OUT, since=here.left_out) if here.left_out else us
         sites, name = (_creator(desk, here), us), here.federation
         decided, parameters = (0, "") if here.facts is None else (here.facts.quorum, here.facts.parameters)
         others = [] if here.facts is None else here.facts.sites
@@ -163,7 +181,8 @@ def _gathering(profile: OpenProfile, desk: CreatorDesk | InvitedDesk) -> dict[st
         "stage": Stage.JOINING,
         "name": name,
         "sites": sites,
-        "quorum": decided or default_quorum(count),
+        # an invited site does not know how many it will be, on which the rule depends
+        "quorum": decided or (default_quorum(count) if isinstance(desk, CreatorDesk) else 0),
         "of": count,
         "traffic": size,
     }
@@ -297,6 +316,19 @@ def read_ceremony(profile: OpenProfile) -> CeremonyStatus:
             return CeremonyStatus(ceremonies.RUNNING, round_, (profile.site_name,))
         case _:
             return CeremonyStatus(ceremonies.RUNNING, rounds.ROUNDS[-1], (profile.site_name,))
+
+
+def ceremony_times(profile: OpenProfile) -> dict[str, Any]:
+    """Return when the ceremony of the present roster began and ended here, and when each site's latest part came."""
+    roster = profile.roster
+    session = None if roster is None else profile.store.sessions.get(roster.ceremony)
+    if roster is None or session is None:
+        return {"began": 0, "ended": 0, "parts": {}}
+    names = {site.position: site.name for site in roster.sites}
+    came = profile.store.inbox.times(roster.ceremony)
+    parts = {names[sender]: at for sender, type_, at in came if type_ == ceremony_messages.REVEAL and sender in names}
+    ended = 0 if session.state == ceremonies.RUNNING else session.updated
+    return {"began": session.created, "ended": ended, "parts": parts}
 
 
 @contextmanager

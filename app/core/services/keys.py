@@ -17,6 +17,7 @@ from app.core.crypto.passphrase import STANDARD_COST, Argon2Cost
 from app.core.crypto.recovery import (
     BACKUP_LIMIT,
     Recovered,
+    RecoveryWords,
     Verdict,
     make_backup,
     make_words,
@@ -111,10 +112,15 @@ def status(profile: KeyProfile) -> KeyStatus:
     )
 
 
+def recovery_words(profile: KeyProfile) -> RecoveryWords:
+    """Return the words of the recovery sheet; they are secret. Raises as :func:`make_sheet`."""
+    return make_words(_root(profile), _federation(profile))
+
+
 def make_sheet(profile: KeyProfile, texts: SheetTexts, date: str) -> Sheet:
     """Return the recovery sheet; it is secret. Raises as :func:`status`, and UserError ``keys.no_federation``."""
     return Sheet(
-        words=make_words(_root(profile), _federation(profile)),
+        words=recovery_words(profile),
         federation_name=profile.federation_name,
         site_name=profile.site_name,
         date=date,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.core.crypto.passphrase import check_new
 from app.core.crypto.recovery import Recovered
-from app.core.crypto.recovery_sheet import SheetTexts
+from app.core.crypto.recovery_sheet import SheetTexts, short_fingerprint
 from app.core.secret import SecretBytes
 from app.core.services import keys as service
 from app.core.services.commands import Context, Result, Values, command
@@ -36,6 +36,32 @@ def show_sheet(context: Context, values: Values) -> Result:
     sheet = service.make_sheet(context.profile, texts, date).to_text()
     context.profile.record_backup("sheet", context.profile.clock.now())
     return {"sheet": SecretBytes(sheet.encode())}
+
+
+@command("keys.sheet")
+def sheet(context: Context, values: Values) -> Result:
+    """Return what a window prints on the recovery sheet; the backup counts only after ``keys.sheet_checked``.
+
+    ``words`` and ``code`` (what the QR code holds) are secret; ``fingerprint`` is the member key's, ``federation`` and
+    ``site`` are names.
+    """
+    values.done()
+    written = service.recovery_words(context.profile)
+    return {
+        "words": SecretBytes(" ".join(written.words).encode()),
+        "code": SecretBytes(written.short.encode()),
+        "fingerprint": short_fingerprint(context.profile.member_public),
+        "federation": context.profile.federation_name,
+        "site": context.profile.site_name,
+    }
+
+
+@command("keys.sheet_checked")
+def sheet_checked(context: Context, values: Values) -> Result:
+    """Note the backup: a person has compared the printed sheet."""
+    values.done()
+    context.profile.record_backup("sheet", context.profile.clock.now())
+    return {}
 
 
 @command("keys.save_sheet")

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from app.core import codec
 from app.core.errors import EnvironmentProblem, ProtocolViolation
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 from app.core.files import private_directory, read_limited, write_atomic
 
 PROTOCOL = 1

@@ -22,11 +22,11 @@ from typing import Any
 from app import __version__
 from app.core import codec, log
 from app.core.errors import EnvironmentProblem, ProtocolViolation
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 from app.core.files import disk_problems
 from app.core.services.local_address import MALFORMED, PROTOCOL, WINDOWS, Address, as_socket, check_peer, identity
 
-MESSAGE_LIMIT = 1 << 24
+MESSAGE_LIMIT = 1 << 27
 PATIENCE = 10.0
 """Seconds within which the other side has to finish a message that it has begun, or to greet."""
 

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 
 from app.core.crypto import self_test
 from app.core.federation import ceremony as ceremonies
-from app.core.federation import ceremony_messages, news, query_messages
+from app.core.federation import ceremony_messages, holdings, news, query_messages
 from app.core.federation.ceremony import Ceremony, CeremonyStatus
 from app.core.federation.contributing import DatasetContributor
+from app.core.federation.evaluations import Evaluations
 from app.core.federation.mailroom import Mailroom, Post
 from app.core.federation.query_session import QueryDesk
 from app.core.jobs.pool import outcome
+from app.core.services.active_dataset import ActiveDataset
+from app.core.services.coverage import Coverage
 from app.core.services.profile import OpenProfile
 
-MESSAGE_TYPES = {**ceremony_messages.MESSAGE_TYPES, **query_messages.MESSAGE_TYPES, **news.MESSAGE_TYPES}
+MESSAGE_TYPES = {
+    **ceremony_messages.MESSAGE_TYPES,
+    **query_messages.MESSAGE_TYPES,
+    **news.MESSAGE_TYPES,
+    **holdings.MESSAGE_TYPES,
+}
 
 
 class Member:
-    """A site in its federation, from its open profile."""
+    """A site in its federation, from its open profile. ``wake`` is called, from any thread, when it should advance."""
 
-    def __init__(self, profile: OpenProfile, executor: Executor, post: Post) -> None:
+    def __init__(
+        self, profile: OpenProfile, executor: Executor, post: Post, wake: Callable[[], None] | None = None
+    ) -> None:
         outcome(executor.submit(self_test.ensure))
         self.profile = profile
         self.site = profile.local_site(executor)
         self._post = post
+        self.dataset = ActiveDataset(profile, self.site.catalogue)
         self.mailroom = Mailroom(self.site, MESSAGE_TYPES)
+        self.coverage = Coverage(self.site, self.mailroom, self.dataset)
         self.ceremony = Ceremony(self.site, self.mailroom, post)
-        self.desk = QueryDesk(self.site, self.mailroom, post, DatasetContributor(self.site))
+        self.evaluations = Evaluations(wake)
+        self.desk = QueryDesk(self.site, self.mailroom, post, DatasetContributor(self.site), self.evaluations)
         self.ceremony.begin()
 
     def advance(self) -> CeremonyStatus:
@@ -35,6 +49,7 @@ class Member:
         status = self.ceremony.advance()
         if status.state == ceremonies.READY:
             news.announce(self.site, self.mailroom)
+            holdings.announce(self.site, self.mailroom, self.dataset.held)
             self.desk.advance()
         return status
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.core import codec
 from app.core.errors import UserError
@@ -13,8 +13,8 @@ from app.core.federation.joining_creator import CreatorDesk, Founded
 from app.core.federation.joining_invited import InvitedDesk
 from app.core.federation.joining_messages import BLOB_LIMIT
 from app.core.federation.roster import MOST_SITES
-from app.core.federation.schema import Fields
 from app.core.federation.trust import SYSTEM, RelayAddress
+from app.core.fields import Fields
 from app.core.secret import SecretBytes
 from app.core.services.profile import OpenProfile
 
@@ -47,6 +47,19 @@ def keep_membership(profile: OpenProfile, kept: Membership) -> None:
     """Note which federation this is; inside ``database.atomic()``."""
     plain = {"url": kept.address.url, "authority": der_of(kept.address), "creator": int(kept.creator)}
     profile.store.settings.put(_RELAY, codec.encode({**plain, "federation": kept.federation_id}))
+
+
+def move_relay(profile: OpenProfile, url: str) -> Membership:
+    """Note that the relay of the profile's federation is at another address now, and return what is known of it.
+
+    What proves that it is the relay stays the same. Raises UserError ``relay.bad_address``, ``joining.no_federation``.
+    """
+    known = member_of(profile)
+    moved = replace(known, address=RelayAddress(url, known.address.trust))
+    if moved != known:
+        with profile.store.database.atomic():
+            keep_membership(profile, moved)
+    return moved
 
 
 def der_of(address: RelayAddress) -> bytes:

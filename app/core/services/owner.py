@@ -16,10 +16,11 @@ from typing import Protocol, Self
 
 from app.core import log
 from app.core.errors import Bug, ConsiliumError, EnvironmentProblem, PeerProblem, UserError
+from app.core.federation.relay_protocol import Presence
 from app.core.jobs.job import Cancelled
 from app.core.jobs.pool import WorkerPool
 from app.core.services import commands
-from app.core.services.commands import Context, Steps, Values, Waiting
+from app.core.services.commands import Command, Context, Steps, Values, Waiting
 from app.core.services.local_address import Address
 from app.core.services.local_socket import Channel, Server, greeting
 from app.core.services.member import Member
@@ -38,8 +39,21 @@ class Carrier(Protocol):
         """The code of why nothing can be sent at the moment, or empty."""
         ...
 
+    @property
+    def connection(self) -> str:
+        """How it stands with the relay: connecting, connected, offline or trouble."""
+        ...
+
+    def presence(self) -> Mapping[int, Presence]:
+        """Return who was last when at the relay, by place, as far as is known by now."""
+        ...
+
     def fetch(self, name: bytes, limit: int) -> Iterable[bytes]:
         """As ``Post.fetch``."""
+        ...
+
+    def reconnect(self) -> None:
+        """Hang up and call the relay again at once, where the profile says that it is now."""
         ...
 
 
@@ -61,7 +75,11 @@ class Owner:
         """Makes :attr:`carrier`; called before the first online command."""
         self.state = commands.STATES[0]
         self.stirred = False
-        """Whether a command has begun or ended since this was last set to False."""
+        """Whether a command that does more than look has begun or ended since this was last set to False."""
+        self.talking = False
+        """Whether something is being said about joining that others have to wait for."""
+        self.end_agent: Callable[[], None] | None = None
+        """Ends the agent that this owner is, once what it does now is done; None if it is none."""
         self._member: Member | None = None
         self._actions: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._parked: list[Call] = []
@@ -69,6 +87,7 @@ class Owner:
         self._lock = threading.Lock()
         self._visitors: set[Visitor] = set()
         self._closing = False
+        self._noted = profile.clock.now()
         if (previous := profile.store.previous_owner) is not None:
             _log.warning("previous_owner_died", pid=previous.pid, program=previous.program)
         self._server = Server(
@@ -88,7 +107,7 @@ class Owner:
         if roster is None:
             raise UserError("profile.no_federation", path=str(self.profile.directory))
         if self._member is None or self._member.site.roster.hash != roster.hash:
-            self._member = Member(self.profile, self.executor, self)
+            self._member = Member(self.profile, self.executor, self, lambda: self.soon(self.stir))
         return self._member
 
     def send(self, envelope: bytes, recipients: tuple[int, ...]) -> None:
@@ -101,7 +120,20 @@ class Owner:
             raise PeerProblem("agent.not_connected")
         return self.carrier.fetch(name, limit)
 
+    @property
+    def changes(self) -> int:
+        """A number that grows with whatever changes here, and from one owner of a profile to the next."""
+        return self._noted + self.profile.store.database.changes
+
+    def note_change(self) -> None:
+        """Note that something has changed that is not in the database."""
+        self._noted += 1
+
     # --- the thread's work ------------------------------------------------------------------------------------
+
+    def stir(self) -> None:
+        """Have the agent look at what there is to do."""
+        self.stirred = True
 
     def soon(self, action: Callable[[], None]) -> None:
         """Have ``action`` done by the owner's thread; from any thread."""
@@ -128,14 +160,24 @@ class Owner:
         self.look()
 
     def look(self) -> None:
-        """Look at the commands that wait: something has happened."""
-        for call in tuple(self._parked):
+        """Look at the commands that wait: something has happened. Those that only look see what the others did."""
+        for call in sorted(self._parked, key=lambda each: each.passive):
             self._step(call)
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is asked for."""
-        return not self._parked and self._actions.empty()
+        """Whether nothing is computed, and nothing asked for but to be told of changes."""
+        return self._actions.empty() and not self.computing and all(call.passive for call in self._parked)
+
+    @property
+    def computing(self) -> bool:
+        """Whether a contribution is being computed."""
+        return self._member is not None and self._member.evaluations.busy
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody wants to be told of changes."""
+        return any(call.passive for call in self._parked)
 
     def interrupt(self) -> None:
         """Stop what is being computed, for good, and the command that runs; from any thread."""
@@ -149,13 +191,17 @@ class Owner:
         if self._closing:
             call.finish(Leaving())
             return
-        self.stirred = True
-        call.steps = self._steps(call)
+        try:
+            call.command = commands.find(call.name)
+        except UserError as error:
+            call.finish(error)
+            return
+        self.stirred = self.stirred or not call.passive
+        call.steps = self._steps(call, call.command)
         self._parked.append(call)
         self._step(call)
 
-    def _steps(self, call: Call) -> Steps:
-        command = commands.find(call.name)
+    def _steps(self, call: Call, command: Command) -> Steps:
         if command.online and self.carrier is None:
             self.go_online()
         said: dict[str, str | int | float] = {}
@@ -175,7 +221,8 @@ class Owner:
     def _until_sent(self, call: Call, said: Mapping[str, str | int | float]) -> Generator[float, None, None]:
         """Wait until the messages of a command have left; raises Waiting ``agent.kept`` when they cannot for now."""
         yield 0.0  # the end of this step is when its messages are counted
-        while call.queued & self._unsent():
+        alone = self.end_agent is None  # nobody goes on when this command has ended
+        while (alone and self.computing) or (self._unsent() if alone else call.queued & self._unsent()):
             if self.carrier is not None and self.carrier.trouble:
                 raise Waiting("agent.kept", **{**said, "reason": self.carrier.trouble})
             yield LOOK_SECONDS
@@ -186,7 +233,7 @@ class Owner:
     def _step(self, call: Call) -> None:
         if call.steps is None or call not in self._parked:  # another step has ended it
             return
-        self._current, before = call, self._unsent()
+        self._current, before = call, self._unsent() if call.online else set[bytes]()
         try:
             seconds = call.steps.throw(Cancelled()) if call.job.cancel.cancelled else next(call.steps)
         except StopIteration as end:
@@ -198,15 +245,17 @@ class Owner:
             self._end(call, error)
         else:
             call.again = time.monotonic() + seconds
-            call.queued |= self._unsent() - before
+            if call.online:
+                call.queued |= self._unsent() - before
         finally:
             self._current = None
 
     def _end(self, call: Call, outcome: Outcome) -> None:
         self._parked.remove(call)
-        self.stirred = True
         code = outcome.code if isinstance(outcome, ConsiliumError) else type(outcome).__name__
-        _log.info("command", command=call.name, outcome="done" if isinstance(outcome, dict) else code)
+        if not call.passive:
+            self.stirred = True
+            _log.info("command", command=call.name, outcome="done" if isinstance(outcome, dict) else code)
         call.finish(outcome)
 
     # --- the socket -------------------------------------------------------------------------------------------

@@ -18,10 +18,10 @@ from typing import Any, Protocol, TypeAlias
 
 from app.core import log
 from app.core.errors import Bug, ConsiliumError, ProtocolViolation
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 from app.core.jobs.job import CancelToken, Job, Progress
 from app.core.services import commands
-from app.core.services.commands import Result, Steps, Waiting
+from app.core.services.commands import Command, Result, Steps, Waiting
 from app.core.services.local_address import MALFORMED
 from app.core.services.local_socket import PATIENCE, Channel, Disconnected
 
@@ -41,11 +41,23 @@ class Call:
         self.values = values
         self.job = job
         self.finished = False
+        self.command: Command | None = None
+        """What the name stands for, once it was looked up."""
         self.steps: Steps | None = None
         self.again = 0.0
         self.queued: set[bytes] = set()
         """The ids of the messages that this command has put into the outbox."""
         self._tell = tell
+
+    @property
+    def online(self) -> bool:
+        """Whether it may send messages."""
+        return self.command is not None and self.command.online
+
+    @property
+    def passive(self) -> bool:
+        """Whether it only looks."""
+        return self.command is not None and self.command.passive
 
     def finish(self, outcome: Outcome) -> None:
         """Tell the outcome."""

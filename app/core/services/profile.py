@@ -6,7 +6,7 @@ import os
 import secrets as os_random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +29,10 @@ from app.core.store.profile import Profile
 PASSPHRASE_VARIABLE = "CONSILIUM_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
 
 _NAME, _CONTACT, _MEMBER = "site name", "site contact", "member key"
+PRETEND = "pretend"
+"""The setting that marks a pretend hospital. Its passphrase lies beside it, in :data:`PRETEND_PASSPHRASE`."""
+PRETEND_PASSPHRASE = "passphrase.txt"  # noqa: S105 - the name of a file
+
 _STORE = "secret store"
 _KEYRING, _PASSPHRASE_FILE = b"keyring", b"passphrase file"
 _SECRETS_FILE = "secrets.passphrase"
@@ -103,6 +107,11 @@ class OpenProfile:
     def site_contact(self) -> str:
         """Whom to telephone."""
         return self._setting(_CONTACT).decode()
+
+    @property
+    def pretend(self) -> bool:
+        """Whether this site is only pretended, on public data: whoever shows it says so."""
+        return self.store.settings.get(PRETEND) is not None
 
     def _setting(self, key: str) -> bytes:
         value = self.store.settings.get(key)
@@ -227,6 +236,7 @@ def create_profile(
     passphrase: PassphraseSource | None = None,
     clock: Clock | None = None,
     program: str = "consilium",
+    pretend: bool = False,
 ) -> OpenProfile:
     """Make a new site in ``directory`` with a fresh root, and open it.
 
@@ -246,6 +256,8 @@ def create_profile(
         root = SecretBytes(os_random.token_bytes(32))
         profile.secrets.put(store.id, root)
         with store.database.atomic():
+            if pretend:
+                store.settings.put(PRETEND, b"yes")
             store.settings.put(_STORE, chosen)
             store.settings.put(_NAME, name.encode())
             store.settings.put(_CONTACT, contact.encode())
@@ -273,6 +285,8 @@ def open_profile(
         chosen = store.settings.get(_STORE)
         if chosen is None:
             raise EnvironmentProblem("profile.incomplete", path=str(directory), key=_STORE)
+        if store.settings.get(PRETEND) is not None:
+            passphrase = partial(passphrase_from_file, directory.parent / PRETEND_PASSPHRASE)
         return OpenProfile(store, _secret_store(store, chosen, passphrase), clock)
     except BaseException:
         store.close()

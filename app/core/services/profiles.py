@@ -11,6 +11,7 @@ from app.core.errors import EnvironmentProblem
 from app.core.federation import ceremony
 from app.core.federation.roster import LIMIT, Roster
 from app.core.services.local_socket import Greeting, reach
+from app.core.services.profile import PRETEND
 from app.core.store.peek import holds_profile, peek
 
 NEW, JOINING, UNREADABLE = "new", "joining", "unreadable"
@@ -20,7 +21,8 @@ NEW, JOINING, UNREADABLE = "new", "joining", "unreadable"
 class Found:
     """A profile. ``state``: new, joining, running (the ceremony), failed (the ceremony), ready, unreadable.
 
-    ``owner`` is who serves its socket; ``problem`` the code of why the profile or its owner cannot be asked.
+    ``owner`` is who serves its socket; ``problem`` the code of why the profile or its owner cannot be asked;
+    ``pretend`` whether this is a pretend hospital.
     """
 
     directory: Path
@@ -29,6 +31,7 @@ class Found:
     state: str
     owner: Greeting | None
     problem: str
+    pretend: bool = False
 
 
 def find_profiles(default: Path, given: Iterable[Path] = ()) -> Iterator[Found]:
@@ -62,4 +65,5 @@ def look_at(directory: Path) -> Found:
     else:
         state = JOINING if "joining relay" in found.settings else NEW
     site = found.settings.get("site name", b"").decode()
-    return Found(directory, site, "" if roster is None else roster.name, state, owner, problem)
+    federation = "" if roster is None else roster.name
+    return Found(directory, site, federation, state, owner, problem, PRETEND in found.settings)

@@ -1,22 +1,29 @@
-"""Commands about queries and requests; see :mod:`app.core.services.commands` for what a command is."""
+"""Commands about this site's own queries; see :mod:`app.core.services.commands` for what a command is."""
 
 from __future__ import annotations
 
 import time
 from fractions import Fraction
-from typing import Any
 
-from app.core.catalogue.model import Catalogue
-from app.core.disclosure.policy import Mode, Policy
 from app.core.errors import UserError
-from app.core.federation import decisions
-from app.core.query.model import codes
-from app.core.services import asking, requests
+from app.core.services import asking, explaining
 from app.core.services.commands import Context, Result, Steps, Values, Waiting, command
 
 _ID = 64
 _LOOK_SECONDS = 1.0
 _LARGEST_WAIT = 30 * 24 * 3600.0
+_LONGEST_TEXT = 1 << 16
+
+
+@command("query.explain", passive=True)
+def explain(context: Context, values: Values) -> Result:
+    """Say what ``text`` asks, whether and how it can be computed, and which sites cannot answer it; nothing is sent.
+
+    A mistake in it is part of the answer; see :func:`app.core.services.explaining.explain`.
+    """
+    text = values.string("text", _LONGEST_TEXT)
+    values.done()
+    return explaining.explain(context.owner.member, text)
 
 
 @command("query.run", online=True)
@@ -26,7 +33,7 @@ def run(context: Context, values: Values) -> Steps:
     Values: text, epsilon ("" for exact, else a fraction), sites (names), minimum (0: the usual), deadline (UTC ms, 0:
     none), purpose, wait. Returns the query; raises Waiting ``cli.query.waiting`` while it is open.
     """
-    text, epsilon = values.string("text", 1 << 16), _epsilon(values.string("epsilon", 64))
+    text, epsilon = values.string("text", _LONGEST_TEXT), _epsilon(values.string("epsilon", 64))
     sites = [str(name) for name in values.items("sites", 64)]
     minimum, deadline = values.number("minimum", 0, 64), values.number("deadline", 0, 1 << 52)
     purpose, wait = values.text("purpose", 500), _seconds(values)
@@ -60,20 +67,21 @@ def _until_over(context: Context, id: bytes, wait: float) -> Steps:
         yield min(left, _LOOK_SECONDS)
 
 
-@command("query.list")
+@command("query.list", passive=True)
 def list_(context: Context, values: Values) -> Result:
     """Return this site's own queries, newest first."""
     values.done()
     return {"queries": [asking.view_to_plain(view) for view in asking.list_queries(context.owner.member)]}
 
 
-@command("query.show")
+@command("query.show", passive=True)
 def show(context: Context, values: Values) -> Result:
-    """Return one of this site's own queries by the beginning of its id."""
+    """Return one of this site's own queries by the beginning of its id, with its part of the catalogue as bytes."""
     member = context.owner.member
     id = asking.find_query(member, values.text("id", _ID))
     values.done()
-    return asking.view_to_plain(asking.show(member, id))
+    view = asking.show(member, id)
+    return {**asking.view_to_plain(view), "catalogue": explaining.part_of(member.site.catalogue, view.query).to_cbor()}
 
 
 @command("query.cancel", online=True)
@@ -127,90 +135,6 @@ def note(context: Context, values: Values) -> Result:
     values.done()
     member.desk.note(id, text, None if name is None else member.site.roster.site_named(name).position)
     return asking.view_to_plain(asking.show(member, id))
-
-
-# --- requests of other sites --------------------------------------------------------------------------------------
-
-
-@command("request.list")
-def list_requests(context: Context, values: Values) -> Result:
-    """Return the requests of other sites, newest first."""
-    values.done()
-    return {"requests": [view.to_plain() for view in requests.list_requests(context.owner.member)]}
-
-
-@command("request.show")
-def show_request(context: Context, values: Values) -> Result:
-    """Return one request, and as bytes what a sentence about it needs: the query, and its part of the catalogue."""
-    id = _request(context, values)
-    values.done()
-    view, catalogue = requests.show(context.owner.member, id), context.owner.member.site.catalogue
-    asked = view.request.query
-    used = tuple(catalogue.variable(code) for code in codes(asked.cohort))
-    part = Catalogue(catalogue.name, catalogue.version, used) if used else catalogue
-    return {**view.to_plain(), "query": asked.to_cbor(), "catalogue": part.to_cbor()}
-
-
-@command("request.answer", online=True)
-def answer(context: Context, values: Values) -> Result:
-    """Answer a request that waits for a person."""
-    id = _request(context, values)
-    values.done()
-    requests.answer(context.owner.member, id)
-    return requests.show(context.owner.member, id).to_plain()
-
-
-@command("request.decline", online=True)
-def decline(context: Context, values: Values) -> Result:
-    """Decline a request that waits for a person."""
-    id, reason = _request(context, values), values.string("reason", 2000)
-    values.done()
-    requests.decline(context.owner.member, id, reason)
-    return requests.show(context.owner.member, id).to_plain()
-
-
-@command("request.ask", online=True)
-def ask_back(context: Context, values: Values) -> Result:
-    """Ask the asker something about its request."""
-    id, text = _request(context, values), values.text("text", 2000)
-    values.done()
-    requests.ask_back(context.owner.member, id, text)
-    return requests.show(context.owner.member, id).to_plain()
-
-
-# --- policy -------------------------------------------------------------------------------------------------------
-
-
-@command("policy.show")
-def show_policy(context: Context, values: Values) -> Result:
-    """Return this site's policy."""
-    values.done()
-    return _plain(decisions.policy_of(context.owner.member.site))
-
-
-@command("policy.set")
-def set_policy(context: Context, values: Values) -> Result:
-    """Change this site's policy; None leaves a value as it is."""
-    site = context.owner.member.site
-    now = decisions.policy_of(site)
-    mode, exact, noised, others = (values.any(name) for name in ("mode", "exact", "noised", "others"))
-    values.done()
-    policy = Policy(
-        mode=now.mode if mode is None else Mode(str(mode)),
-        exact=now.exact if exact is None else bool(exact),
-        noised=now.noised if noised is None else bool(noised),
-        others=now.others if others is None else int(others),
-    )
-    decisions.set_policy(site, policy)
-    return _plain(policy)
-
-
-def _plain(policy: Policy) -> dict[str, Any]:
-    return {"mode": policy.mode.value, "exact": policy.exact, "noised": policy.noised, "others": policy.others}
-
-
-def _request(context: Context, values: Values) -> bytes:
-    return asking.find_query(context.owner.member, values.text("id", _ID))
 
 
 def _epsilon(text: str) -> Fraction | None:

@@ -18,7 +18,11 @@ from app.core.store.sessions import Session
 
 @dataclass(frozen=True)
 class RequestView:
-    """One request. ``state`` is waiting (for a person here), open, declined, done or over; ``code`` says why."""
+    """One request. ``state`` is waiting (for a person here), open, declined, done or over; ``code`` says why.
+
+    ``answered`` is whether this site has committed to its answer; ``decided`` is what a person here said, empty if the
+    policy alone decided.
+    """
 
     id: bytes
     asker: str
@@ -27,6 +31,8 @@ class RequestView:
     purpose: str
     state: str
     code: str
+    answered: bool
+    decided: str
     exact: bool
     epsilon: str
     minimum: int
@@ -47,6 +53,8 @@ class RequestView:
             "purpose": self.purpose,
             "state": self.state,
             "code": self.code,
+            "answered": self.answered,
+            "decided": self.decided,
             "exact": self.exact,
             "epsilon": self.epsilon,
             "minimum": self.minimum,
@@ -77,6 +85,7 @@ def show(member: Member, id: bytes) -> RequestView:
     heard = member.desk.heard(id)
     request, asker = heard.request, site.roster.sites[heard.asker - 1]
     said = member.desk.notes(id)
+    decided = decisions.decision_on(site, id)
     return RequestView(
         id=id,
         asker=asker.name,
@@ -85,6 +94,8 @@ def show(member: Member, id: bytes) -> RequestView:
         purpose=request.purpose,
         state=_state(site.position, session, heard),
         code=heard.declined.get(site.position, "") or failure_of(session),
+        answered=any(position == site.position for _, position in heard.committed),
+        decided="" if decided is None else decided.value,
         exact=request.epsilon is None,
         epsilon="" if request.epsilon is None else str(request.epsilon),
         minimum=request.minimum,

@@ -1,7 +1,8 @@
 """A site and how it comes into a federation: make it, create or join a federation, confirm, start, see where it stands.
 
-Every use case is a function of an open profile and, where the relay is asked at once, a connection to it; what other
-sites say comes in through :func:`receive`, and :func:`advance` does all that can be done about it.
+Every use case is a function of an open profile; where the relay is asked at once, it is a talk
+(:mod:`app.core.services.talking`) and has a connection to it. What other sites say comes in through :func:`receive`,
+and :func:`advance` does all that can be done about it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import secrets
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from app.core.catalogue.model import Catalogue
+from app.core.crypto.identity import MemberPublicKey
 from app.core.crypto.parameters import STANDARD_1, ParameterSet
 from app.core.crypto.vault import StorageCipher
-from app.core.errors import ConsiliumError, ProtocolViolation, UserError
+from app.core.errors import ConsiliumError, PeerProblem, ProtocolViolation, UserError
 from app.core.federation.invitation import LIFETIME, MOST_NAME, Invitation, read_invitation
 from app.core.federation.joining import (
     CATALOGUE,
@@ -33,6 +36,7 @@ from app.core.federation.roster import LEAST_SITES, MOST_SITES
 from app.core.federation.six_words import check_words, six_words
 from app.core.federation.trust import RelayAddress
 from app.core.secret import SecretBytes
+from app.core.services import undeliverable
 from app.core.services.membership import (
     Membership,
     creator_desk,
@@ -45,6 +49,7 @@ from app.core.services.membership import (
     membership,
 )
 from app.core.services.profile import OpenProfile
+from app.core.services.talking import Talk
 from app.core.store import sessions as stored
 
 __all__ = [
@@ -62,7 +67,9 @@ __all__ = [
     "join",
     "membership",
     "receive",
+    "shut_out",
     "start",
+    "told",
 ]
 
 _RESERVED = "joining federation"
@@ -114,7 +121,7 @@ def create_federation(
     quorum: int | None = None,
     parameters: ParameterSet = STANDARD_1,
     random: Callable[[int], bytes] = secrets.token_bytes,
-) -> Membership:
+) -> Talk[Membership]:
     """Create a federation at a relay, with a code from its administrator; this site is its first.
 
     ``quorum`` None is all sites up to three, all but one from four. The same again goes on where it was cut off.
@@ -139,7 +146,8 @@ def create_federation(
         profile.store.settings.put(CATALOGUE, catalogue.to_cbor())
         founded = Founded(name, parameters.name, quorum or 0, catalogue.hash, blob, len(sealed), key)
         keep_decided(profile, known, founded)
-    connect(address, known.federation_id).found(code)
+    relay = connect(address, known.federation_id)
+    yield lambda: relay.found(code)
     with profile.store.database.atomic():
         keep_membership(profile, known)
     return known
@@ -147,7 +155,7 @@ def create_federation(
 
 def invite(
     profile: OpenProfile, relay: Relay, site: str, *, again: bool = False, lifetime: int = LIFETIME
-) -> Invitation:
+) -> Talk[Invitation]:
     """Return the invitation for the site called ``site``, registered with the relay.
 
     An invitation that is still open is returned again, unless ``again`` asks for a new one, which makes the old one and
@@ -159,22 +167,24 @@ def invite(
         raise UserError("joining.bad_name", most=MOST_NAME)
     if profile.roster is not None or desk.latest_proposal(SIGNED) is not None:
         raise UserError("joining.started")
-    found = next((each for each in desk.sites() if same_name(each.site, site)), None)
+    found = desk.find(site)
     if found is not None and found.session.state == JOINED and not again:
         raise UserError("joining.site_joined", site=site)
     if found is not None and (again or found.expires < desk.now()):
         if (old := desk.secret_of(found.session)) is not None:
-            relay.revoke(old)
-        desk.withdraw(found)
-        found = None
+            yield lambda: relay.revoke(old)
+        if (found := desk.find(site)) is not None:  # as it is by now
+            desk.withdraw(found)
+            found = None
     if found is None:
         if len(desk.sites()) + 2 > MOST_SITES:
             raise UserError("roster.bad_number_of_sites", sites=MOST_SITES + 1, least=LEAST_SITES, most=MOST_SITES)
         found = InvitedSite.of(desk.reserve(_new_invitation(profile, desk, site, lifetime)))
     invitation = _invitation(profile, desk, found)
-    relay.invite(invitation.secret, invitation.expires)
-    _publish(profile, desk, relay)
-    desk.registered(found.session)
+    yield lambda: relay.invite(invitation.secret, invitation.expires)
+    yield from _publish(profile, desk, relay)
+    if (found := desk.find(site)) is not None:
+        desk.registered(found.session)
     return invitation
 
 
@@ -208,7 +218,7 @@ def _describe(profile: OpenProfile, desk: CreatorDesk, site: str, secret: Secret
 # --- joining --------------------------------------------------------------------------------------------------------
 
 
-def join(profile: OpenProfile, connect: Connect, text: str) -> Introduced:
+def join(profile: OpenProfile, connect: Connect, text: str) -> Talk[Introduced]:
     """Use an invitation; return the words to compare, and with whom. The same again goes on where it was cut off.
 
     Raises UserError ``invitation.*``, ``joining.other_site`` (it is meant for a site of another name),
@@ -228,14 +238,14 @@ def join(profile: OpenProfile, connect: Connect, text: str) -> Introduced:
         invitation.check_time(profile.clock.now())
         asking = desk.ask(invitation)
     relay = connect(address, invitation.federation_id)
-    members = _let_in(profile, relay, invitation)
+    members = yield lambda: _let_in(profile.member_public, relay, invitation)
     joined = Membership(False, address, invitation.federation_id)
     desk.introduce(asking, members, also=lambda: keep_membership(profile, joined))
-    _deliver(profile, relay)
+    yield from _deliver(profile, relay)
     return introduced(desk)
 
 
-def _let_in(profile: OpenProfile, relay: Relay, invitation: Invitation) -> tuple[RelayMember, ...]:
+def _let_in(own: MemberPublicKey, relay: Relay, invitation: Invitation) -> tuple[RelayMember, ...]:
     """Show the relay the invitation; a member already, by an earlier invitation, need not be let in."""
     try:
         relay.join(invitation.secret)
@@ -246,7 +256,7 @@ def _let_in(profile: OpenProfile, relay: Relay, invitation: Invitation) -> tuple
             members = relay.members()
         except ConsiliumError:
             raise refused from None
-        if all(each.key != profile.member_public for each in members):
+        if all(each.key != own for each in members):
             raise
         return members
     return relay.members()
@@ -288,6 +298,12 @@ def confirm(profile: OpenProfile, site: str, words: str) -> None:
         desk.confirm()
 
 
+def told(profile: OpenProfile) -> bool:
+    """Return whether what this site has confirmed is on its way to the others: an invited one needs the catalogue."""
+    desk = desk_of(profile)
+    return isinstance(desk, CreatorDesk) or bool(desk.here().told)
+
+
 def start(profile: OpenProfile, *, without: Collection[str] = ()) -> stored.Session:
     """Propose the roster to all sites that both sides have confirmed, but those ``without``; return its session.
 
@@ -309,7 +325,7 @@ def receive(profile: OpenProfile, data: bytes) -> bool:
     return desk_of(profile).receive(data)
 
 
-def advance(profile: OpenProfile, relay: Relay) -> bool:
+def advance(profile: OpenProfile, relay: Relay) -> Talk[bool]:
     """Do all that can be done now about joining, and send it; return whether a roster was installed.
 
     An invited site fetches the catalogue; the creator has places given once all have signed. To be called again and
@@ -318,50 +334,96 @@ def advance(profile: OpenProfile, relay: Relay) -> bool:
     """
     if membership(profile) is None:
         return False
-    _deliver(profile, relay)
+    yield from _deliver(profile, relay)
     desk, installed = desk_of(profile), False
     if isinstance(desk, CreatorDesk):
         if any(each.session.state == JOINED and not each.theirs for each in desk.sites()):
-            _publish(profile, desk, relay)
-        installed = desk.finish(relay)
+            yield from _publish(profile, desk, relay)
+        if (places := desk.places()) is not None:
+            yield lambda: relay.give_places(places)
+            installed = desk.finish()
     elif desk.joining() is not None:
-        desk.fetch_catalogue(relay)
-    _deliver(profile, relay)
+        yield from _fetch_catalogue(desk, relay)
+    yield from _deliver(profile, relay)
     return installed
 
 
-def catch_up(profile: OpenProfile, relay: Relay) -> None:
+def _fetch_catalogue(desk: InvitedDesk, relay: Relay) -> Talk[None]:
+    """Fetch the catalogue that the creator has described, if it is not here."""
+    wanted = desk.wanted_catalogue()
+    if wanted is None:
+        return
+    if wanted.blob not in desk.store.blobs:
+        try:
+            yield lambda: desk.store.blobs.put(
+                relay.fetch(wanted.blob, wanted.size), limit=wanted.size, expected=wanted.blob
+            )
+        except ProtocolViolation as error:  # the carrier's fault: another try may succeed
+            raise PeerProblem("post.blob_altered", name=wanted.blob.hex()) from error
+    desk.take_catalogue()
+
+
+def catch_up(profile: OpenProfile, relay: Relay) -> Talk[None]:
     """Take in what waits at the relay about joining, then :func:`advance`: before a person decides upon it.
 
     Nothing is acknowledged: whoever receives for good gets it again, and finds it known.
     """
-    if membership(profile) is None or (profile.roster is not None and not ceremony_failed(profile)):
+    if not open_to_joining(profile):
+        if membership(profile) is not None:
+            yield from _deliver(profile, relay)
         return
-    for _, data in relay.receive(0):
+    for _, data in (yield lambda: relay.receive(0)):
         if is_joining(data):
             with suppress(ProtocolViolation):  # recorded
                 receive(profile, data)
-    advance(profile, relay)
+    yield from advance(profile, relay)
 
 
-def _deliver(profile: OpenProfile, relay: Relay) -> None:
+def open_to_joining(profile: OpenProfile) -> bool:
+    """Return whether there is a federation on its way: no roster in force yet, or one whose ceremony has failed."""
+    return membership(profile) is not None and (profile.roster is None or ceremony_failed(profile))
+
+
+def unsaid(profile: OpenProfile) -> bool:
+    """Return whether something about joining has not left yet."""
+    return any(is_joining(message.envelope) for message in profile.store.outbox.unsent())
+
+
+def _deliver(profile: OpenProfile, relay: Relay) -> Talk[None]:
     """Send what joining has to say, in order; other messages have blobs that must go first, and another carrier."""
     for message in profile.store.outbox.unsent():
         if is_joining(message.envelope):
-            relay.send(message.envelope, message.recipients)
-            profile.store.outbox.mark_sent(message.id, now=profile.clock.now())
+            try:
+                yield partial(relay.send, message.envelope, message.recipients)
+            except ConsiliumError as trouble:
+                if not undeliverable.is_final(trouble):
+                    raise
+                undeliverable.give_up(profile, message, trouble)
+            else:
+                profile.store.outbox.mark_sent(message.id, now=profile.clock.now())
 
 
-def _publish(profile: OpenProfile, desk: CreatorDesk, relay: Relay) -> None:
+def _publish(profile: OpenProfile, desk: CreatorDesk, relay: Relay) -> Talk[None]:
     """Offer the catalogue at the relay; anew before the relay's retention ends."""
     last, now = int.from_bytes(profile.store.settings.get(_PUBLISHED) or b"", "big"), profile.clock.now()
     if now - last < _PUBLISH_AGAIN:
         return
     blob = desk.founded.blob
     if last:
-        relay.withdraw(blob)
-    relay.publish(blob, profile.store.blobs.path(blob))
+        yield lambda: relay.withdraw(blob)
+    yield lambda: relay.publish(blob, profile.store.blobs.path(blob))
     profile.store.settings.put(_PUBLISHED, now.to_bytes(8, "big"))
+
+
+def shut_out(profile: OpenProfile, trouble: ConsiliumError) -> None:
+    """Note what it means for an invited site that the relay does not let it in any more: a roster without it."""
+    known = membership(profile)
+    if trouble.code != "relay.not_a_member" or known is None or known.creator or profile.roster is not None:
+        return
+    desk = InvitedDesk(profile, known.federation_id)
+    if (here := desk.joining()) is not None and not here.left_out:
+        with profile.store.database.atomic():
+            desk.leave_out()
 
 
 def ceremony_failed(profile: OpenProfile) -> bool:

@@ -79,6 +79,11 @@ class SiteDatabase:
         found = self.rows(sql, parameters)
         return found[0] if found else None
 
+    @property
+    def changes(self) -> int:
+        """How many rows were written, changed or removed since the database was opened."""
+        return self._database.conn.total_changes
+
     def copy_to(self, target: Path) -> None:
         """Write a consistent copy to ``target``, which must not exist or be empty."""
         with database_problems(target):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
+from app.core import codec
 from app.core.errors import UserError
 from app.core.store.database import Row, SiteDatabase
+from app.core.store.settings import Settings
 
+_NOTE_LIMIT = 1 << 16
 _FIELDS = "id, version, manifest_hash, header, report, preparer, imported, active"
 
 
@@ -36,12 +41,18 @@ class DatasetRow:
 
 @dataclass(frozen=True)
 class ImportRow:
-    """An import under way: the first ``columns_done`` columns are copied and verified."""
+    """An import under way: the first ``columns_done`` columns are copied and verified.
+
+    ``package`` is where the package lay when the import last went on, and ``columns`` how many it has; empty and 0 if
+    that is not known.
+    """
 
     id: bytes
     manifest_hash: bytes
     columns_done: int
     started: int
+    package: str = ""
+    columns: int = 0
 
 
 class Datasets:
@@ -62,7 +73,7 @@ class Datasets:
                 "INSERT INTO datasets VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
                 (id, version, manifest_hash, header, report, preparer, now),
             )
-            self._database.write("DELETE FROM dataset_imports WHERE id = ?", (id,))
+            _forget_import(self._database, id)
         return DatasetRow(id, version, manifest_hash, header, report, preparer, now, True)
 
     def activate(self, id: bytes) -> None:
@@ -82,17 +93,25 @@ class Datasets:
         found = self._select("WHERE active = 1")
         return found[0] if found else None
 
+    def active_id(self) -> bytes | None:
+        """Return the id of the active version, or None, without reading the version itself."""
+        row: tuple[Any, ...] | None = self._database.row("SELECT id FROM datasets WHERE active = 1")
+        return None if row is None else bytes(row[0])
+
     def all(self) -> tuple[DatasetRow, ...]:
         """Return all versions, oldest first."""
         return self._select("ORDER BY version")
 
-    def remove(self, id: bytes) -> None:
-        """Forget a version that is not active. Raises UserError ``dataset.active`` or ``dataset.not_found``."""
+    def remove(self, id: bytes, *, active_too: bool = False) -> None:
+        """Forget a version; the active one only if ``active_too``, and then none is active.
+
+        Raises UserError ``dataset.active`` or ``dataset.not_found``.
+        """
         with self._database.atomic():
             row = self.get(id)
             if row is None:
                 raise UserError("dataset.not_found", dataset=id.hex())
-            if row.active:
+            if row.active and not active_too:
                 raise UserError("dataset.active", dataset=id.hex())
             self._database.write("DELETE FROM datasets WHERE id = ?", (id,))
 
@@ -106,6 +125,24 @@ class Imports:
 
     def __init__(self, database: SiteDatabase) -> None:
         self._database = database
+        self._notes = Settings(database)
+        self.running: bytes | None = None
+        """The dataset that is being imported just now."""
+
+    @contextmanager
+    def one_at_a_time(self, id: bytes) -> Iterator[None]:
+        """Note that this import runs; raises UserError ``dataset.import_running`` if one does already."""
+        if self.running is not None:
+            raise UserError("dataset.import_running")
+        self.running = id
+        try:
+            yield
+        finally:
+            self.running = None
+
+    def note_package(self, id: bytes, path: str, columns: int) -> None:
+        """Note where the package of an import lies, and how many columns it has."""
+        self._notes.put(_note(id), codec.encode([path, columns]))
 
     def begin(self, id: bytes, *, manifest_hash: bytes, now: int) -> None:
         """Note an import, or begin it anew."""
@@ -124,7 +161,7 @@ class Imports:
     def abandon(self, id: bytes) -> None:
         """Forget an import."""
         with self._database.atomic():
-            self._database.write("DELETE FROM dataset_imports WHERE id = ?", (id,))
+            _forget_import(self._database, id)
 
     def get(self, id: bytes) -> ImportRow | None:
         """Return one import under way, or None."""
@@ -135,7 +172,14 @@ class Imports:
         rows: list[tuple[Any, ...]] = list(
             self._database.rows("SELECT id, manifest_hash, columns_done, started FROM dataset_imports ORDER BY started")
         )
-        return tuple(ImportRow(*row) for row in rows)
+        return tuple(self._noted(ImportRow(*row)) for row in rows)
+
+    def _noted(self, row: ImportRow) -> ImportRow:
+        note = self._notes.get(_note(row.id))
+        if note is None:
+            return row
+        path, columns = codec.decode(note, _NOTE_LIMIT)
+        return replace(row, package=str(path), columns=int(columns))
 
 
 class Preparers:
@@ -155,6 +199,15 @@ class Preparers:
             self._database.rows("SELECT key, name, pinned FROM preparers ORDER BY pinned, key")
         )
         return tuple(Preparer(*row) for row in rows)
+
+
+def _forget_import(database: SiteDatabase, id: bytes) -> None:
+    database.write("DELETE FROM dataset_imports WHERE id = ?", (id,))
+    Settings(database).remove(_note(id))
+
+
+def _note(id: bytes) -> str:
+    return f"import {id.hex()}"
 
 
 def _dataset(row: Row) -> DatasetRow:

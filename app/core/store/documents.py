@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, NoReturn
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from app.core import codec
+from app.core.crypto.word_list import WORD_BITS, to_words, typed_words, word_number
 from app.core.errors import ProtocolViolation
+from app.core.fields import Fields
 
 FORMAT = "consilium-package"
 VERSION = 1
@@ -26,6 +27,7 @@ MAX_HEADER = 64 << 20
 MAX_MANIFEST = 256 << 20
 MAX_REPORT = 64 << 20
 
+_FINGERPRINT_WORDS = 12
 _SIGNED = b"consilium package manifest v1\0"
 
 
@@ -80,21 +82,20 @@ class Header:
     @classmethod
     def decode(cls, data: bytes) -> Header:
         """Parse canonical bytes. Raises ProtocolViolation ``package.malformed`` or ``package.newer``."""
-        fields = _Fields(data, MAX_HEADER, "header")
-        fields.identify()
+        fields = _opened(data, MAX_HEADER, "header", FORMAT)
         header = cls(
             federation=fields.bytes("federation", 32),
             transcript=fields.bytes("transcript", 32),
             catalogue=fields.bytes("catalogue", 32),
             dataset=fields.bytes("dataset", 16),
-            parameters=fields.text("parameters"),
+            parameters=fields.text("parameters", 64),
             residues=fields.number("residues", 1, MAX_PRIMES),
             blocks=fields.number("blocks", 1, MAX_BLOCKS),
             columns_per_ciphertext=fields.number("columns per ciphertext", 1, 1),
-            columns=tuple(_column(each) for each in fields.list("columns", MAX_COLUMNS)),
+            columns=tuple(_column(each) for each in fields.items("columns", MAX_COLUMNS)),
             created=fields.number("created", 0, 1 << 52),
         )
-        fields.finish()
+        fields.done()
         if len({(column.variable, column.part) for column in header.columns}) != len(header.columns):
             raise ProtocolViolation("package.malformed", part="columns")
         return header
@@ -138,16 +139,15 @@ class Manifest:
     @classmethod
     def decode(cls, data: bytes, header: Header) -> Manifest:
         """Parse canonical bytes of the manifest of ``header``; errors as :meth:`Header.decode`."""
-        fields = _Fields(data, MAX_MANIFEST, "manifest")
-        fields.identify(f"{FORMAT}-manifest")
-        blocks = fields.list("blocks", len(header.columns))
+        fields = _opened(data, MAX_MANIFEST, "manifest", f"{FORMAT}-manifest")
+        blocks = fields.items("blocks", len(header.columns))
         manifest = cls(
             header=fields.bytes("header", 32),
             report=fields.bytes("report", 32),
             blocks=tuple(_exactly(each, 32 * header.blocks, "blocks") for each in blocks),
             preparer=fields.bytes("preparer", 32),
         )
-        fields.finish()
+        fields.done()
         if len(blocks) != len(header.columns):
             raise ProtocolViolation("package.malformed", part="blocks")
         return manifest
@@ -172,57 +172,36 @@ def check_signature(manifest: bytes, signature: bytes, preparer: bytes) -> None:
 
 def fingerprint(preparer: bytes) -> str:
     """Return what two people compare: the first 16 bytes of a preparer key's hash, in groups of four digits."""
-    digits = hashlib.sha256(b"consilium/preparer key v1\0" + preparer).hexdigest()[:32]
+    digits = _preparer_hash(preparer).hex()[:32]
     return " ".join(digits[place : place + 4] for place in range(0, 32, 4))
 
 
-class _Fields:
-    """Canonical CBOR of a map being taken apart: every field is taken once with its type, and none may be left."""
+def fingerprint_words(preparer: bytes) -> str:
+    """Return the same as words that can be read out on the telephone: the first 132 bits of the hash."""
+    number = int.from_bytes(_preparer_hash(preparer), "big")
+    return " ".join(to_words(number >> 256 - WORD_BITS * _FINGERPRINT_WORDS, _FINGERPRINT_WORDS))
 
-    def __init__(self, data: bytes, limit: int, part: str) -> None:
-        try:
-            value = codec.decode(data, limit)
-        except ProtocolViolation as error:
-            raise ProtocolViolation("package.malformed", part=part) from error
-        if type(value) is not dict:
-            raise ProtocolViolation("package.malformed", part=part)
-        self._left: dict[Any, Any] = value
-        self._part = part
 
-    def identify(self, expected: str = FORMAT) -> None:
-        if self._left.pop("format", None) != expected:
-            self._refuse()
-        version = self.number("version", 1, 1 << 31)
-        if version > VERSION:
-            raise ProtocolViolation("package.newer", found=version, known=VERSION)
+def is_fingerprint(text: str, preparer: bytes) -> bool:
+    """Return whether a person has typed the fingerprint of ``preparer``, in digits or in words."""
+    if "".join(text.split()).lower() == fingerprint(preparer).replace(" ", ""):
+        return True
+    typed = [word_number(word) for word in typed_words(text)]
+    return typed == [word_number(word) for word in fingerprint_words(preparer).split()]
 
-    def bytes(self, name: str, length: int) -> bytes:
-        return _exactly(self._left.pop(name, None), length, self._part)
 
-    def text(self, name: str) -> str:
-        value = self._left.pop(name, None)
-        if type(value) is not str or len(value) > 64:
-            self._refuse()
-        return value
+def _preparer_hash(preparer: bytes) -> bytes:
+    return hashlib.sha256(b"consilium/preparer key v1\0" + preparer).digest()
 
-    def number(self, name: str, least: int, most: int) -> int:
-        value = self._left.pop(name, None)
-        if type(value) is not int or not least <= value <= most:
-            self._refuse()
-        return value
 
-    def list(self, name: str, limit: int) -> list[Any]:
-        value = self._left.pop(name, None)
-        if type(value) is not list or len(value) > limit:
-            self._refuse()
-        return value
-
-    def finish(self) -> None:
-        if self._left:
-            self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise ProtocolViolation("package.malformed", part=self._part)
+def _opened(data: bytes, limit: int, part: str, format: str) -> Fields:
+    """Return the fields of a document that says that it is one of ours, and of a version that we read."""
+    fields = Fields.decode(data, limit, "package.malformed", part=part)
+    fields.exactly({"format": format})
+    version = fields.number("version", 1, 1 << 31)
+    if version > VERSION:
+        raise ProtocolViolation("package.newer", found=version, known=VERSION)
+    return fields
 
 
 def _column(value: object) -> SealedColumn:

@@ -13,22 +13,27 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections.abc import Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 from app.core.catalogue.model import PRESENT, PRESENT_MEANING, Catalogue
 from app.core.crypto.format import residue_size
 from app.core.crypto.parameters import ParameterSet
 from app.core.errors import EnvironmentProblem, ProtocolViolation, UserError
 from app.core.files import disk_problems, publish
-from app.core.jobs.job import Job
+from app.core.jobs.job import Job, at_once
 from app.core.store.dataset_file import journal_of, open_for_writing, residue_id
 from app.core.store.datasets import DatasetRow
-from app.core.store.documents import Header, SealedColumn, fingerprint
+from app.core.store.documents import Header, SealedColumn, fingerprint, is_fingerprint
 from app.core.store.package import Package, open_package
 from app.core.store.problems import database_problems
 from app.core.store.profile import Profile
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[None, None, T]
 
 _STEP = "data.step.importing"
 
@@ -83,12 +88,18 @@ def check_belongs(header: Header, expected: Expected) -> None:
 
 def verify_residues(package: Package, parameters: ParameterSet, job: Job) -> None:
     """Check every residue and the hash of every block; raises as :meth:`Package.column`, and Cancelled."""
+    at_once(verifying(package, parameters, job))
+
+
+def verifying(package: Package, parameters: ParameterSet, job: Job) -> Steps[None]:
+    """As :func:`verify_residues`, with a pause after every column."""
     header = package.header
     package.check_complete()
     meter = job.meter("data.step.verifying", len(header.columns) * header.residues * header.blocks)
     for column in range(len(header.columns)):
         for _ in package.column(column, parameters):
             meter.advance()
+        yield
 
 
 def import_package(
@@ -97,11 +108,19 @@ def import_package(
     """Verify the package at ``path`` and make it the profile's active dataset.
 
     The first import pins its preparer; later ones must come from a pinned preparer, or from the one whose fingerprint
-    (:func:`app.core.store.documents.fingerprint`) is given. Raises as :func:`open_package`, :func:`check_belongs` and
-    :meth:`Package.column`; UserError ``package.other_preparer``; EnvironmentProblem ``disk.*``; Cancelled.
+    (:func:`app.core.store.documents.fingerprint`, in digits or words) is given. Raises as :func:`open_package`,
+    :func:`check_belongs` and :meth:`Package.column`; UserError ``package.other_preparer``, ``dataset.import_running``;
+    EnvironmentProblem ``disk.*``; Cancelled.
     """
+    return at_once(importing(path, profile, expected, now=now, preparer=preparer, job=job))
+
+
+def importing(
+    path: Path, profile: Profile, expected: Expected, *, now: int, preparer: str | None = None, job: Job | None = None
+) -> Steps[Imported]:
+    """As :func:`import_package`, with a pause after every column, in which the profile serves others."""
     job = job or Job()
-    with open_package(path) as package:
+    with open_package(path) as package, profile.imports.one_at_a_time(package.header.dataset):
         check_belongs(package.header, expected)
         pinned = _check_preparer(profile, package.manifest.preparer, preparer)
         package.check_complete()
@@ -111,26 +130,40 @@ def import_package(
                 raise ProtocolViolation("package.id_reused")
             return Imported(known, already=True, pinned=False)
         try:
-            _copy(package, profile, expected.parameters, now, job)
+            yield from _copy(package, profile, expected.parameters, now, job)
         except ProtocolViolation:
             _abandon(profile, package.header.dataset)
             raise
         return Imported(_activate(package, profile, now), already=False, pinned=pinned)
 
 
-def remove_dataset(profile: Profile, dataset: bytes) -> None:
-    """Delete a version that is not active. Raises UserError ``dataset.active`` or ``dataset.not_found``."""
-    profile.datasets.remove(dataset)
-    path = profile.dataset_path(dataset)
-    with disk_problems(path):
-        path.unlink(missing_ok=True)
+def remove_dataset(profile: Profile, dataset: bytes, *, active_too: bool = False) -> None:
+    """Delete a version; the active one only if ``active_too``, and then none is active.
+
+    A file that is in use (on Windows) goes when the profile is next opened. Raises UserError ``dataset.active`` or
+    ``dataset.not_found``.
+    """
+    profile.datasets.remove(dataset, active_too=active_too)
+    with suppress(PermissionError):
+        profile.dataset_path(dataset).unlink(missing_ok=True)
+
+
+def abandon_import(profile: Profile, dataset: bytes) -> None:
+    """Delete what an interrupted import has copied.
+
+    Raises UserError ``dataset.not_found``, ``dataset.import_running``.
+    """
+    if profile.imports.get(dataset) is None:
+        raise UserError("dataset.not_found", dataset=dataset.hex())
+    with profile.imports.one_at_a_time(dataset):
+        _abandon(profile, dataset)
 
 
 def _check_preparer(profile: Profile, key: bytes, named: str | None) -> bool:
     """Return whether ``key`` will be pinned by this import; refuse a preparer that nobody vouches for."""
     known = [preparer.key for preparer in profile.preparers.all()]
     found = fingerprint(key)
-    if named is not None and _digits(named) != _digits(found):
+    if named is not None and not is_fingerprint(named, key):
         raise UserError("package.other_preparer", found=found, expected=named[:64])
     if key in known:
         return False
@@ -139,15 +172,12 @@ def _check_preparer(profile: Profile, key: bytes, named: str | None) -> bool:
     return True
 
 
-def _digits(text: str) -> str:
-    return "".join(text.split()).lower()
-
-
-def _copy(package: Package, profile: Profile, parameters: ParameterSet, now: int, job: Job) -> None:
+def _copy(package: Package, profile: Profile, parameters: ParameterSet, now: int, job: Job) -> Steps[None]:
     """Bring ``datasets/<id>.part`` to the whole package, beginning where an earlier import stopped."""
     header = package.header
     partial = profile.partial_path(header.dataset)
     done = _resume(package, profile, now)
+    profile.imports.note_package(header.dataset, str(package.path.absolute()), len(header.columns))
     per_column = header.residues * header.blocks
     _check_space(partial, (len(header.columns) - done) * per_column * residue_size(parameters))
     meter = job.meter(_STEP, len(header.columns) * per_column, done * per_column)
@@ -159,6 +189,7 @@ def _copy(package: Package, profile: Profile, parameters: ParameterSet, now: int
                 meter.advance()
             connection.execute("COMMIT")
             profile.imports.advance(header.dataset, column + 1)
+            yield
         connection.execute("BEGIN")
         connection.executemany(
             "INSERT OR REPLACE INTO document VALUES (?, ?)",

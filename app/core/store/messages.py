@@ -103,6 +103,15 @@ class Inbox:
             return self._select("WHERE session = ? ORDER BY sender, rowid", session)
         return self._select("WHERE session = ? AND type = ? ORDER BY sender, rowid", session, type)
 
+    def times(self, session: bytes) -> tuple[tuple[int, str, int], ...]:
+        """Return (sender, type, received) of the messages of one session, in the order in which they came."""
+        rows: list[tuple[Any, ...]] = list(
+            self._database.rows(
+                "SELECT sender, type, received FROM messages_in WHERE session = ? ORDER BY rowid", (session,)
+            )
+        )
+        return tuple((sender, type_, received) for sender, type_, received in rows)
+
     def _select(self, condition: str, *parameters: bytes | int | str) -> tuple[InMessage, ...]:
         sql = "SELECT sender, id, session, type, envelope, received, handled FROM messages_in "
         return tuple(_in(row) for row in self._database.rows(sql + condition, parameters))

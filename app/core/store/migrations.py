@@ -135,7 +135,35 @@ CREATE TABLE backups (
 ) STRICT;
 """
 
-_STEPS: tuple[tuple[str, Callable[[Database], None]], ...] = (("0001_first", _first),)
+
+def _cohorts(database: Database) -> None:
+    """Saved cohorts with their versions, and versions of the query that is being built."""
+    database.executescript(_COHORTS)
+
+
+_COHORTS = """
+CREATE TABLE cohorts (
+    name TEXT NOT NULL COLLATE NOCASE,
+    version INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    query BLOB NOT NULL,
+    saved INTEGER NOT NULL,
+    PRIMARY KEY (name, version)
+) STRICT;
+
+CREATE TABLE drafts (
+    version INTEGER PRIMARY KEY,
+    text TEXT NOT NULL,
+    settings BLOB NOT NULL,
+    begun INTEGER NOT NULL,
+    saved INTEGER NOT NULL
+) STRICT;
+"""
+
+_STEPS: tuple[tuple[str, Callable[[Database], None]], ...] = (
+    ("0001_first", _first),
+    ("0002_cohorts", _cohorts),
+)
 
 KNOWN = frozenset(name for name, _ in _STEPS)
 """The names of all steps; a database with another one was written by a newer program."""

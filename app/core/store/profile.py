@@ -23,6 +23,7 @@ from typing import Self
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.files import private_directory
 from app.core.store.blobs import BlobStore
+from app.core.store.cohorts import Cohorts, Drafts
 from app.core.store.database import SiteDatabase
 from app.core.store.dataset_file import journal_of
 from app.core.store.datasets import Datasets, Imports, Preparers
@@ -60,6 +61,8 @@ class Profile:
         self.runs = Runs(database)
         self.refusals = Refusals(database)
         self.backups = Backups(database)
+        self.cohorts = Cohorts(database)
+        self.drafts = Drafts(database)
         self.datasets = Datasets(database)
         self.imports = Imports(database)
         self.preparers = Preparers(database)

@@ -16,6 +16,11 @@ class Settings:
         row = self._database.row("SELECT value FROM profile WHERE key = ?", (key,))
         return bytes(row[0]) if row else None  # type: ignore[arg-type]  # a BLOB column of a STRICT table
 
+    def remove(self, key: str) -> None:
+        """Forget ``key``, if it is there."""
+        with self._database.atomic():
+            self._database.write("DELETE FROM profile WHERE key = ?", (key,))
+
     def put(self, key: str, value: bytes) -> None:
         """Set ``key``, replacing what was there."""
         with self._database.atomic():

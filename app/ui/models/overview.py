@@ -41,13 +41,14 @@ class Overview:
     def from_plain(cls, plain: Mapping[str, Any]) -> Overview:
         """Read the result of ``site.overview``; what an older owner does not say keeps its default."""
         dataset = plain.get("dataset")
+        relay = plain.get("relay") or {}
         return cls(
             site=str(plain.get("site", "")),
             federation=str(plain.get("federation") or ""),
-            stage=str(plain.get("stage") or ""),
-            relay=str(plain.get("relay") or ""),
-            connection=str(plain.get("connection") or ""),
-            trouble=str(plain.get("trouble") or ""),
+            stage="" if plain.get("stage") == "none" else str(plain.get("stage") or ""),
+            relay=str(relay.get("url", "")),
+            connection=str(relay.get("state", "")),
+            trouble=str(relay.get("code", "")),
             sites=tuple(
                 SiteLine(
                     name=str(each["name"]),
@@ -62,7 +63,7 @@ class Overview:
             quorum=int(plain.get("quorum") or 0),
             waiting_requests=int(plain.get("waiting_requests") or 0),
             open_queries=int(plain.get("open_queries") or 0),
-            backed_up=int(plain.get("backed_up") or 0),
+            backed_up=int(plain.get("backup") or 0),
             dataset_version=int(dataset["version"]) if isinstance(dataset, Mapping) else 0,
             pretend=bool(plain.get("pretend")),
         )

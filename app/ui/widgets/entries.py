@@ -33,7 +33,11 @@ _PAD, _WELL, _GAP, _LINES = 10, 28, 10, 2
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the list, or a ``heading`` above some. ``key`` names it; ``chip`` is (word, tone, icon name)."""
+    """One line of the list, or a ``heading`` above some. ``key`` names it; a chip is (word, tone, icon name).
+
+    ``icon_name`` stands in a well where there are no ``initials``; ``fraction`` of 1 is shown as a bar; ``more`` is for
+    screen readers only.
+    """
 
     key: str
     title: str
@@ -43,11 +47,17 @@ class Entry:
     initials: str = ""
     marked: bool = False
     heading: bool = False
+    icon_name: str = ""
+    fraction: float | None = None
+    chips: tuple[tuple[str, str, str], ...] = ()
+    more: str = ""
 
     @property
     def spoken(self) -> str:
         """What a screen reader says."""
-        return ", ".join(filter(None, (self.title, self.when, self.words, self.chip[0] if self.chip else "")))
+        return ", ".join(
+            filter(None, (self.title, self.when, self.words, self.chip[0] if self.chip else "", self.more))
+        )
 
 
 class EntriesModel(QAbstractListModel):
@@ -175,8 +185,12 @@ class _Delegate(QStyledItemDelegate):
         if entry.words:
             room = width - _left(entry) - _PAD - 12
             height += 2 + len(_lines(entry.words, theme().font(Style.SMALL), room)) * _line_height(Style.SMALL)
+        if entry.fraction is not None:
+            height += 9
         if entry.chip is not None:
             height += 6 + _chip_height()
+        if entry.chips:
+            height += 6 + _flow_height(entry, width - 2 * _PAD - 12)
         return QSize(width, max(height, _PAD + _WELL) + _PAD)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
@@ -204,6 +218,9 @@ class _Delegate(QStyledItemDelegate):
         if entry.initials:
             well = QRectF(place.x() + _PAD, place.y() + _PAD - 1, _WELL, _WELL)
             _circle(painter, well, entry.initials, strong=selected)
+        elif entry.icon_name:
+            well = QRectF(place.x() + _PAD, place.y() + _PAD - 1, _WELL, _WELL)
+            _well(painter, well, entry.icon_name, strong=selected)
         inside = QRect(place.x() + _left(entry) - 6, place.y() + _PAD - 1, 0, 0)
         inside.setRight(place.right() - _PAD)
         inside.setBottom(place.bottom() - _PAD)
@@ -226,12 +243,19 @@ class _Delegate(QStyledItemDelegate):
             at = QRect(inside.x(), y, inside.width(), _line_height(Style.SMALL))
             _write(painter, at, line, Style.SMALL, "text2")
             y += _line_height(Style.SMALL)
+        if entry.fraction is not None:
+            _bar(painter, QRectF(inside.x(), y + 4, inside.width(), 4), entry.fraction)
+            y += 9
+        if entry.chips:
+            left = inside.x() - _left(entry) + 6 + _PAD
+            for chip, spot in _flow(entry, inside.right() - left + 1):
+                _paint_chip(painter, spot.translated(left, y + 5), *chip)
         if entry.chip is not None:
             _paint_chip(painter, QRect(inside.x(), y + 5, inside.width(), _chip_height()), *entry.chip)
 
 
 def _left(entry: Entry) -> int:
-    return 6 + _PAD + (_WELL + _GAP if entry.initials else 0)
+    return 6 + _PAD + (_WELL + _GAP if entry.initials or entry.icon_name else 0)
 
 
 def _line_height(style: Style) -> int:
@@ -240,6 +264,26 @@ def _line_height(style: Style) -> int:
 
 def _chip_height() -> int:
     return max(20, QFontMetrics(theme().font(Style.CAPTION)).height() + 4)
+
+
+def _chip_width(word: str, icon_name: str) -> int:
+    return QFontMetrics(theme().font(Style.CAPTION)).horizontalAdvance(word) + (31 if icon_name else 15)
+
+
+def _flow(entry: Entry, width: int) -> list[tuple[tuple[str, str, str], QRect]]:
+    """Return where each chip is: like words, on the next line when there is no room."""
+    found, x, y, height = [], 0, 0, _chip_height()
+    for chip in entry.chips:
+        needed = min(_chip_width(chip[0], chip[2]), width)
+        if x and x + needed > width:
+            x, y = 0, y + height + 4
+        found.append((chip, QRect(x, y, needed, height)))
+        x += needed + 4
+    return found
+
+
+def _flow_height(entry: Entry, width: int) -> int:
+    return max((place.bottom() + 1 for _, place in _flow(entry, width)), default=0)
 
 
 def _lines(words: str, font: QFont, width: int) -> list[str]:
@@ -287,12 +331,27 @@ def _circle(painter: QPainter, place: QRectF, initials: str, *, strong: bool) ->
     painter.drawText(place, Qt.AlignmentFlag.AlignCenter, initials)
 
 
+def _well(painter: QPainter, place: QRectF, icon_name: str, *, strong: bool) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme().colour("raised" if strong else "sunken"))
+    painter.drawRoundedRect(place, 6, 6)
+    icons.paint(painter, icon_name, place.adjusted(6, 6, -6, -6), theme().colour("acc" if strong else "text2"))
+
+
+def _bar(painter: QPainter, place: QRectF, fraction: float) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme().colour("hair2"))
+    painter.drawRoundedRect(place, 2, 2)
+    painter.setBrush(theme().colour("accfill"))
+    painter.drawRoundedRect(
+        QRectF(place.topLeft(), place.size()).adjusted(0, 0, -place.width() * (1 - fraction), 0), 2, 2
+    )
+
+
 def _paint_chip(painter: QPainter, place: QRect, word: str, tone: str, icon_name: str) -> None:
     look, (fill, ink) = theme(), TONES[tone]
-    font = look.font(Style.CAPTION)
     before = 23 if icon_name else 7
-    room = QFontMetrics(font).horizontalAdvance(word) + before + 8
-    place.setWidth(min(room, place.width()))
+    place.setWidth(min(_chip_width(word, icon_name), place.width()))
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(look.colour(fill))
     painter.drawRoundedRect(QRectF(place), 6, 6)

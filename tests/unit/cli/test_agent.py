@@ -51,7 +51,7 @@ def place(tmp_path: Path) -> Path:
 def test_how_the_agent_ends(
     place: Path, monkeypatch: pytest.MonkeyPatch, end: AgentEnd, until_idle: bool, code: int, said: str
 ) -> None:
-    def run(directory: Path, *, until_idle: bool, began: Any) -> AgentEnd:
+    def run(directory: Path, *, until_idle: bool, began: Any, **_others: bool) -> AgentEnd:
         assert directory == place
         began("North")
         return end
@@ -136,6 +136,7 @@ def test_profiles_are_listed(place: Path, monkeypatch: pytest.MonkeyPatch) -> No
             "state": "new",
             "owner": None,
             "problem": None,
+            "pretend": False,
         }
     ]
     (place.parent / "broken").mkdir()

@@ -2,7 +2,9 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from app.cli import boundary
 from app.cli.data import data
 from app.core.errors import Bug
 from app.core.federation.public_file import save_public_file
+from app.core.paths import preparer_key
 from app.texts import LANGUAGES, entries
 from tests.federations import PASSPHRASE, two_sites
 from tests.packages import MAPPING, rows, write_csv
@@ -68,7 +71,7 @@ def test_from_csv_to_active_dataset(run: Run, place: Path) -> None:
     ]
     code, checked, _ = run("verify", package, "--federation", place / "test.federation")
     assert (code, checked["verified"]) == (0, True)
-    assert run("list", "--profile", place / "A") == (0, {"datasets": []}, "")
+    assert run("list", "--profile", place / "A") == (0, {"datasets": [], "imports": []}, "")
     code, done, _ = run("import", package, "--profile", place / "A", "--preparer", made["preparer"])
     assert (code, done["version"], done["active"], done["pinned"]) == (0, 1, True, True)
     code, done, _ = run("import", package, "--profile", place / "A")
@@ -82,13 +85,87 @@ def test_text_for_people(run: Run, place: Path) -> None:
     assert (code, err) == (0, "")
     assert "1100 patients, 3 variables, sealed." in out
     assert "Preparer: " in out
+    words = re.findall("In words: (.*)", out)[0]
+    assert len(words.split()) == 12
     package = place / "a.consilium"
-    assert "SHA-256" in run("inspect", package, as_json=False)[1]
+    assert "SHA-256" in (inspected := run("inspect", package, as_json=False)[1])
+    assert words in inspected
     assert "whole and unaltered" in run("verify", package, as_json=False)[1]
     assert "no dataset yet" in run("list", "--profile", place / "A", as_json=False)[1]
-    assert "Compare the fingerprint" in run("import", package, "--profile", place / "A", as_json=False)[1]
-    assert "Version 1 (active)" in run("list", "--profile", place / "A", as_json=False)[1]
+    imported = run("import", package, "--profile", place / "A", "--preparer", words, as_json=False)[1]
+    assert "Compare the fingerprint" in imported
+    assert words in imported
+    listed = run("list", "--profile", place / "A", as_json=False)[1]
+    assert "Version 1 (active)" in listed
+    assert "3 variables" in listed
     assert "already" in run("import", package, "--profile", place / "A", as_json=False)[1]
+
+
+def test_what_is_imported_can_be_read_checked_and_removed(run: Run, place: Path) -> None:
+    run(*prepare(place))
+    here = ("--profile", place / "A")
+    dataset = run("import", place / "a.consilium", *here)[1]["dataset"]
+    code, report, _ = run("report", *here)
+    assert (code, report["patients"]) == (0, 1100)
+    assert [(each["code"], each["kind"]) for each in report["variables"]] == [
+        ("smoker", "flag"),
+        ("sex", "category"),
+        ("age", "number"),
+    ]
+    out = run("report", dataset[:8], *here, as_json=False)[1]
+    age = report["variables"][2]
+    assert f"age: {age['known']} with a value, {age['missing']} without\n    < 50: {age['bins'][0]['count']}\n" in out
+    assert f"    50 ≤ … < 60: {age['bins'][1]['count']}\n    ≥ 60: {age['bins'][2]['count']}\n" in out
+    assert run("check", dataset, *here)[1]["whole"] is True
+    assert "Version 1 is whole and unaltered" in run("check", *here, as_json=False)[1]
+    assert "answers from version 1" in run("activate", dataset, *here, as_json=False)[1]
+    code, told, _ = run("remove", dataset, *here)
+    assert (code, told["error"]["code"]) == (1, "dataset.active")
+    code, _, err = run("remove", dataset, *here, as_json=False)
+    assert (code, "--force" in err) == (1, True)
+    assert "are free again" in run("remove", dataset, "--force", *here, as_json=False)[1]
+    assert run("list", *here)[1]["datasets"] == []
+    assert run("report", *here)[1]["error"]["code"] == "dataset.none_active"
+
+
+def test_times_are_those_of_this_place(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not hasattr(time, "tzset"):
+        pytest.skip("Windows takes the time zone from its settings")
+    run(*prepare(place))
+    imported = (
+        run("import", place / "a.consilium", "--profile", place / "A") and run("list", "--profile", place / "A")[1]
+    )
+    at = datetime.fromtimestamp(imported["datasets"][0]["imported"] / 1000, UTC)
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    try:
+        time.tzset()
+        assert (
+            f"{at + timedelta(minutes=345):%Y-%m-%d %H:%M}" in run("list", "--profile", place / "A", as_json=False)[1]
+        )
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_files_are_looked_at_before_any_key(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONSILIUM_PASSPHRASE_FILE")  # here that means a keyring, which there is none of
+
+    def prepared(*more: object) -> str:
+        words = [each for each in prepare(place) if each not in ("--key-file", place / "preparer.key")]
+        return str(run(*words, *more)[1]["error"]["code"])
+
+    (place / "good.csv").rename(place / "away.csv")
+    assert prepared() == "file.not_found"
+    (place / "away.csv").rename(place / "good.csv")
+    assert prepared().startswith("keyring.")
+
+
+def test_a_passphrase_file_is_enough(run: Run, place: Path) -> None:
+    words = [each for each in prepare(place) if each not in ("--key-file", place / "preparer.key")]
+    first = run(*words)[1]["preparer"]
+    (place / "a.consilium").unlink()
+    assert run(*words)[1]["preparer"] == first  # the key was kept, among this user's data
+    assert preparer_key().is_file()
 
 
 def test_bad_rows_are_listed(run: Run, place: Path) -> None:
@@ -131,7 +208,8 @@ def test_refusals_have_exit_code_1_and_a_sentence(run: Run, place: Path) -> None
 def test_every_error_of_the_data_area_has_its_sentences() -> None:
     root = Path(boundary.__file__).parents[1]
     packages = ("core/store", "core/preparation", "core/jobs")
-    files = [*(path for each in packages for path in (root / each).glob("*.py")), root / "core/services/data.py"]
+    files = [path for each in packages for path in (root / each).glob("*.py")]
+    files += [root / f"core/services/{name}.py" for name in ("data", "datasets")]
     codes: set[str] = set()
     for path in [*files, root / "cli/data.py", root / "cli/progress.py"]:
         source = path.read_text("utf-8")

@@ -18,7 +18,7 @@ from app.core import codec
 from app.core.crypto import passphrase, vault
 from app.core.crypto.recovery import make_words
 from app.core.errors import UserError
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 from app.core.jobs.job import Job
 from app.core.secret import SecretBytes
 from app.core.services import keys as service

@@ -81,17 +81,18 @@ class Arriving(QWidget):
 
     def importing(self, path: str, cancel: Do | None) -> None:
         """Show that a package is being imported; ``cancel`` None: somebody else does it."""
-        self._bar = QProgressBar()
-        self._bar.setRange(0, 1000)
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName(text("ui.data.importing", file=Path(path).name))
+        bar = QProgressBar()
+        bar.setRange(0, 1000)
+        bar.setTextVisible(False)
+        bar.setAccessibleName(text("ui.data.importing", file=Path(path).name))
         self._left = Label(text("ui.data.verifying"), Style.SMALL, "text2")
         head = row(
             Icon("import", 18, "acc"), Label(text("ui.data.importing", file=Path(path).name), Style.STRONG), None
         )
         if cancel is not None:
             head.addWidget(Button(text("ui.cancel"), size="small", pressed=cancel))
-        self._show(card(head, self._bar, self._left, gap=8, padding=PANE))
+        self._show(card(head, bar, self._left, gap=8, padding=PANE))
+        self._bar = bar
 
     def progress(self, progress: Progress) -> None:
         """Show how far an import is."""

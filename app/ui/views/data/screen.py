@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QSplitter, QStackedWidget, QWidget
 
 from app.core.catalogue.model import Catalogue
 from app.core.errors import ConsiliumError
@@ -32,7 +32,7 @@ from app.ui.widgets.text import Label
 _LIST = 292
 _CANCELLED = "job.cancelled"
 COMMAND = (
-    "consilium data prepare --federation federation.consilium-public --mapping mapping.toml "
+    "consilium data prepare --federation federation.public --mapping mapping.toml "
     "--input patients.csv --output lausanne.consilium"
 )
 
@@ -55,22 +55,23 @@ class DataView(View):
         self._heard = False
         self._job: Running | None = None
         self._check: tuple[str, Running] | None = None
-        self._busy_with = ""
+        self._comes = False
+        self._asking = ""
         self._import = Button(text("ui.data.import"), PRIMARY, icon_name="import", pressed=self._choose_file)
         self.page.addWidget(header(text("ui.rail.data"), text("ui.data.subtitle"), self._import))
         self.arriving = Arriving()
         self.list = Entries(text("ui.data.list"))
         self.list.chosen.connect(lambda _key: self._show_version())
         self.pane = VersionPane(check=self._check_pressed, activate=self._activate, remove=self._remove_pressed)
-        self._top = QVBoxLayout()
         self._make_body()
         context.standing.changed.connect(self._stand)
         self._stand()
 
     def _make_body(self) -> None:
         top = QWidget()
-        top.setLayout(column(self.banners, self.arriving, gap=12, margins=(24, 16, 24, 0)))
-        self._top_holder = top
+        top.setLayout(column(self.banners, self.arriving, gap=0))
+        self.banners.setContentsMargins(24, 16, 24, 0)
+        self.arriving.setContentsMargins(24, 16, 24, 12)
         left = frame("pane", column(self.list, gap=0, margins=(4, 6, 4, 6)))
         left.setMinimumWidth(220)
         right = QWidget()
@@ -158,8 +159,8 @@ class DataView(View):
             self._show_version()
             self.fail(error)
 
-        if id not in self._reports and id not in self._unreadable and self._busy_with != id:
-            self._busy_with = id
+        if id not in self._reports and id not in self._unreadable and self._asking != id:
+            self._asking = id
             self.context.bridge.call("data.report", {"dataset": id}, of=self, done=take, failed=fail)
 
     # --- showing ------------------------------------------------------------------------------------------------
@@ -175,7 +176,7 @@ class DataView(View):
         if not self.list.selected and self._versions:
             active = next((each for each in self._versions if each.active), self._versions[0])
             self.list.select(active.id)
-        if self._job is None and self._busy_with != "package":
+        if self._job is None and not self._comes:
             self._show_unfinished()
         self._show_version()
 
@@ -218,7 +219,7 @@ class DataView(View):
         if self._job is not None:
             self.banners.show_only(Banner("info", text("ui.data.one_at_a_time"), closed=self.banners.show_only))
             return
-        self._busy_with = "package"
+        self._comes = True
         self.banners.show_only()
         self.arriving.looking(path)
 
@@ -228,7 +229,7 @@ class DataView(View):
         def refused(error: ConsiliumError) -> None:
             self._refused(path, error)
 
-        type(self).inspect(["data", "inspect", path], of=self, done=seen, failed=refused)
+        self.inspect(["data", "inspect", path], of=self, done=seen, failed=refused)
 
     def _compare(self, package: Package) -> None:
         known = {each.preparer for each in self._versions}
@@ -240,7 +241,7 @@ class DataView(View):
         )
 
     def _nothing_comes(self) -> None:
-        self._busy_with = ""
+        self._comes = False
         self._show_unfinished()
 
     def _begin(self, package: Package) -> None:
@@ -248,7 +249,7 @@ class DataView(View):
 
         def done(found: Result) -> None:
             self._job = None
-            self._busy_with = ""
+            self._comes = False
             key = "ui.data.already" if found["already"] else "ui.data.imported"
             fact = text(key, number=found["version"])
             self.banners.show_only(
@@ -261,14 +262,14 @@ class DataView(View):
         def failed(error: ConsiliumError) -> None:
             self._job = None
             if error.code == _CANCELLED:
-                self._busy_with = ""
+                self._comes = False
                 announce(self, text("ui.data.stopped"))
                 self.arriving.nothing()
                 self.refresh()
             else:
                 self._refused(path, error)
 
-        self._job = self.context.jobs.run(
+        job = self.context.jobs.run(
             text("ui.data.importing", file=Path(path).name),
             "data.import",
             {"package": str(Path(path).absolute()), "preparer": package.preparer},
@@ -277,8 +278,9 @@ class DataView(View):
             failed=failed,
             progress=self.arriving.progress,
         )
-        if self._job is not None and self._busy_with == "package":
-            self.arriving.importing(path, self._job.cancel)
+        if job in self.context.jobs.running:
+            self._job = job
+            self.arriving.importing(path, job.cancel)
 
     def _refused(self, path: str, error: ConsiliumError) -> None:
         self._job = None

@@ -31,7 +31,8 @@ from app.ui.widgets.layout import Flow, card, clear, column, row
 from app.ui.widgets.text import Label
 
 Do = Callable[[], object]
-_WIDTHS = {Column.NAME: 230, Column.CODE: 130, Column.KIND: 90, Column.KNOWN: 90, Column.SHARE: 150, Column.SITES: 90}
+_WIDTHS = {Column.CODE: 150, Column.KIND: 100, Column.KNOWN: 90, Column.SHARE: 150, Column.SITES: 90}
+_REASONS = ("ragged_row", "no_patient", "duplicate_patient", "unknown_level", "not_a_flag", "not_a_number")
 _REFUSED_SHOWN = 10
 
 
@@ -83,7 +84,7 @@ class VersionPane(QWidget):
         heads.setHighlightSections(False)
         heads.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         for each, width in _WIDTHS.items():
-            table.setColumnWidth(each, width)
+            table.setColumnWidth(each, max(width, heads.sectionSizeHint(each) + 12))
         heads.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
         table.setMinimumHeight(180)
         theme().changed.connect(table.viewport().update)
@@ -166,8 +167,13 @@ def _refused(report: Report) -> str:
     if report.left_out:
         lines.append(text("ui.data.left_out", variables=", ".join(report.left_out[:_REFUSED_SHOWN])))
     for line, name, code in report.refused[:_REFUSED_SHOWN]:
-        lines.append(text("ui.data.refused_row", row=number(line), column=name or "–", why=explain_code(code)))
+        lines.append(text("ui.data.refused_row", row=number(line), column=name or "–", why=_reason(code)))
     return "\n".join(lines)
+
+
+def _reason(code: str) -> str:
+    short = code.removeprefix("csv.")
+    return text(f"ui.data.reason.{short}") if short in _REASONS else explain_code(code)
 
 
 class _Checking(QWidget):

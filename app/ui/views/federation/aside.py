@@ -81,16 +81,21 @@ class KeyCard(QFrame):
         """Show what ``keys.status`` says; ``made`` is when the ceremony ended."""
         last = max((int(each["time"]) for each in keys["backups"]), default=0)
         tone, icon_name = ("positive", "check") if last else ("caution", "warning")
-        self._chip.set(text("ui.federation.backed_up") if last else text("ui.federation.not_backed_up"), tone, icon_name)
+        self._chip.set(
+            text("ui.federation.backed_up") if last else text("ui.federation.not_backed_up"), tone, icon_name
+        )
         clear(self._facts)
         kept = place_words(str(keys["keyring"]), str(keys["description"]))
         for fact in (
             ("check-circle", "pos", text("ui.federation.kept_in"), kept),
             ("clock", "text2", text("ui.federation.made"), whole_moment(made)),
             (*_MARK[bool(last)], text("ui.federation.backup"), whole_moment(last)),
-            ("shield", "text2", text("ui.federation.fingerprint"), str(keys["fingerprint"])),
         ):
             self._facts.addWidget(_fact(*fact))
+        self._facts.addWidget(_fact("shield", "text2", text("ui.federation.fingerprint"), ""))
+        digits = Label(str(keys["fingerprint"]), Style.CODE, "text2", wrap=True, selectable=True)
+        digits.setContentsMargins(26, 0, 0, 0)
+        self._facts.addWidget(digits)
 
 
 class RelayCard(QFrame):
@@ -140,26 +145,26 @@ class RelayCard(QFrame):
 
 def _finding(step: str, params: Mapping[str, Any]) -> tuple[str, str]:
     """Return what a step of the check is called, and what it found."""
-    match step:
-        case "proxy":
-            proxy = str(params.get("proxy", ""))
-            value = text("ui.federation.found_proxy", proxy=proxy) if proxy else text("ui.federation.found_direct")
-            return text("ui.federation.step_proxy"), value
-        case "reach":
-            return text("ui.federation.step_reach"), text("ui.federation.found_reach")
-        case "certificate":
-            until = str(params.get("until", ""))
-            return text("ui.federation.step_certificate"), text("ui.federation.found_certificate", until=until)
-        case "inspection":
-            return text("ui.federation.step_inspection"), text("ui.federation.found_inspection")
-        case "version":
-            version = str(params.get("version", ""))
-            return text("ui.federation.step_version"), text("ui.federation.found_version", version=version)
-        case "clock":
-            seconds = str(params.get("seconds", ""))
-            return text("ui.federation.step_clock"), text("ui.federation.found_clock", seconds=seconds)
-        case _:
-            return step, ""
+    known = {name: str(params.get(name, "")) for name in ("proxy", "until", "version", "seconds")}
+    through = text("ui.federation.found_proxy", proxy=known["proxy"])
+    found = {
+        "proxy": (
+            text("ui.federation.step_proxy"),
+            through if known["proxy"] else text("ui.federation.found_direct"),
+        ),
+        "reach": (text("ui.federation.step_reach"), text("ui.federation.found_reach")),
+        "certificate": (
+            text("ui.federation.step_certificate"),
+            text("ui.federation.found_certificate", until=known["until"]),
+        ),
+        "inspection": (text("ui.federation.step_inspection"), text("ui.federation.found_inspection")),
+        "version": (
+            text("ui.federation.step_version"),
+            text("ui.federation.found_version", version=known["version"]),
+        ),
+        "clock": (text("ui.federation.step_clock"), text("ui.federation.found_clock", seconds=known["seconds"])),
+    }
+    return found.get(step, (step, ""))
 
 
 class PretendCard(QFrame):

@@ -106,9 +106,10 @@ def _count_words(found: Federation) -> str:
 def _site_ring(found: Federation, site: Site, there: SiteLine | None) -> QFrame:
     ring = Ring(44)
     words, ink = _ring_words(found, site, there)
-    if found.stage == FAILED:
-        ring.show_icon("close" if site.name == found.blamed else "minus", "dan" if site.name == found.blamed else "text3",
-                       words)  # fmt: skip
+    if found.stage == FAILED and site.name == found.blamed:
+        ring.show_icon("close", "dan", words)
+    elif found.stage == FAILED:
+        ring.show_icon("minus", "text3", words)
     elif site.state in {ADDED, *_SIGNED}:
         ring.show_icon("check", "pos", words)
     elif site.state == AWAITED and (site.own or _reachable(there)):
@@ -136,7 +137,7 @@ def _site_ring(found: Federation, site: Site, there: SiteLine | None) -> QFrame:
 
 def _ring_words(found: Federation, site: Site, there: SiteLine | None) -> tuple[str, str]:
     if found.stage == FAILED:
-        return (text("ui.federation.stopped_here"), "dan") if site.name == found.blamed else ("–", "text2")
+        return (text("ui.federation.stopped_here"), "dan") if site.name == found.blamed else ("", "text2")
     if site.state == ADDED:
         return text("ui.federation.part_added"), "pos"
     if site.state == AWAITED:
@@ -167,8 +168,8 @@ def _reachable(there: SiteLine | None) -> bool:
 def _steps(found: Federation, overview: Overview) -> list[TimelineStep]:
     ready = TimelineStep("later", text("ui.federation.line_ready"), text("ui.federation.line_ready_words"))
     if found.stage == SIGNING:
-        parts = TimelineStep("later", text("ui.federation.line_parts"), text("ui.federation.line_parts_words"))
-        return [_compared(), *(_signing_step(each) for each in found.sites), parts, ready]
+        later = TimelineStep("later", text("ui.federation.line_parts"), text("ui.federation.line_parts_words"))
+        return [_compared(), *(_signing_step(each) for each in found.sites), later, ready]
     agreed = TimelineStep(
         "done",
         text("ui.federation.line_agreed", count=len(found.sites)),
@@ -200,7 +201,9 @@ def _signing_step(site: Site) -> TimelineStep:
             late = site.state == "late to sign"
             key = "ui.federation.line_late_words" if late else "ui.federation.line_asked_words"
             words = text(key, contact=site.contact or "–")
-            return TimelineStep("waiting" if late else "running", text("ui.federation.line_asked", site=site.name), words)
+            return TimelineStep(
+                "waiting" if late else "running", text("ui.federation.line_asked", site=site.name), words
+            )
 
 
 def _part_step(found: Federation, site: Site, there: SiteLine | None) -> TimelineStep:

@@ -23,7 +23,7 @@ from app.ui.widgets.layout import card, clear, column, line, row
 from app.ui.widgets.text import ElidedLabel, Label
 
 _LEAVABLE = ("joined", "confirmed by us", "confirmed by them", "confirmed")
-_INVITABLE = ("invited", "expired", *_LEAVABLE)
+_INVITABLE = ("invited", "expired", "joined", "confirmed by us", "confirmed by them")
 
 
 class Gather(QWidget):
@@ -63,6 +63,7 @@ class Gather(QWidget):
             self._rows.addWidget(self._row(site))
         confirmed = [each for each in found.others if each.state == "confirmed"]
         self._count.setText(text("ui.federation.confirmed_of", count=len(confirmed), of=len(found.others)))
+        self._count.setVisible(found.creator and bool(found.others))
         self._show_foot(confirmed)
         big = found.traffic >= LARGE
         self._traffic.setText(text("ui.federation.traffic", size=size(found.traffic)) if big else "")
@@ -93,18 +94,20 @@ class Gather(QWidget):
 
     def _row(self, site: Site) -> QFrame:
         made = QFrame()
-        tone, icon_name = state_look(site.state)
+        state, (tone, icon_name) = state_words(site), state_look(site.state)
+        if site.state == "joined" and not site.words:  # another invited one: its words are the creator's to compare
+            state, tone, icon_name = text("ui.federation.state_there"), "plain", "check"
         name = Label(site.name, Style.STRONG)
         contact = ElidedLabel(site.contact, Style.SMALL, "text2")
         since = Label(moment(site.since), Style.CAPTION, "text3")
         layout = row(Icon("person" if site.own else "people", 18), name, contact, gap=10, margins=(14, 9, 12, 9))
         layout.setStretchFactor(contact, 1)
-        layout.addWidget(Chip(state_words(site), tone, icon_name))
+        layout.addWidget(Chip(state, tone, icon_name))
         layout.addWidget(since)
         if self._found.creator and not site.own and site.state in _INVITABLE:
             layout.addWidget(self._invitation_button(site))
         made.setLayout(layout)
-        made.setAccessibleName(f"{site.name}: {state_words(site)}")
+        made.setAccessibleName(f"{site.name}: {state}")
         return made
 
     def _invitation_button(self, site: Site) -> Button:
@@ -136,10 +139,8 @@ class StartDialog(Dialog):
         self._context, self._found, self._started = context, found, started
         self.boxes: dict[str, QCheckBox] = {}
         boxes = column(gap=2)
-        own = QCheckBox(f"{found.site} ({text('ui.federation.state_us')})")
-        own.setChecked(True)
-        own.setEnabled(False)
-        boxes.addWidget(own)
+        own = Label(f"{found.site} ({text('ui.federation.your_site')})", Style.BODY, "text2")
+        boxes.addLayout(row(Icon("check", 16, "pos"), own, None, gap=10, margins=(4, 2, 0, 2)))
         for site in found.others:
             if site.state == "confirmed":
                 box = QCheckBox(site.name)

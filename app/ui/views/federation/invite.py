@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QRectF, Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QImage, QPainter, QPixmap, QTextDocument
-from PySide6.QtWidgets import QFileDialog, QLabel, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QLayout, QPlainTextEdit, QWidget
 
 from app.core.errors import ConsiliumError
 from app.core.files import write_atomic
@@ -28,6 +28,7 @@ from app.ui.widgets.text import Label
 _QUIET = 4  # modules of white around a code, as its standard demands
 _SIDE = 232
 _PRINTED = 640
+_WIDE = 660
 
 
 class InviteDialog(Dialog):
@@ -39,8 +40,8 @@ class InviteDialog(Dialog):
         self._context, self._again, self._changed = context, again, changed
         self._invitation = self._site = self._until = ""
         self.name = line_edit(changed=lambda: self._name.refuse(""))
-        self.name.setText(name)
         self._name = Field(text("ui.federation.invite_name"), self.name, text("ui.federation.invite_name_hint"))
+        self.name.setText(name)
         self._made = QWidget()
         super().__init__(parent, text("ui.federation.invite"), text("ui.federation.invite_words"), self._name,
                          self._made, answer=text("ui.federation.invite_make"))  # fmt: skip
@@ -83,17 +84,19 @@ class InviteDialog(Dialog):
         self.answered = self.accept
         self.cancel_button.hide()
         self._made.setLayout(self._layout())
+        self.setMinimumWidth(_WIDE)
         self._made.show()
         announce(self, text("ui.federation.invited", site=self._site, until=self._until))
         self._changed()
 
-    def _layout(self) -> object:
+    def _layout(self) -> QLayout:
         shown = QPlainTextEdit(self._invitation)
         set_role(shown, role="code")
         shown.setFont(theme().font(Style.CODE))
         shown.setReadOnly(True)
         shown.setTabChangesFocus(True)
-        shown.setMinimumWidth(300)
+        shown.setMinimumWidth(320)
+        shown.setFixedHeight(_SIDE)
         shown.setAccessibleName(text("ui.federation.invite_text"))
         picture = QLabel()
         picture.setPixmap(qr_picture(self._invitation, _SIDE, self.devicePixelRatioF()))

@@ -1,4 +1,4 @@
-"""Backing up the key share: the recovery sheet, which is printed and checked, a file under a passphrase, and a check."""
+"""Backing up the key share: the recovery sheet, printed and checked; a file under a passphrase; a check."""
 
 from __future__ import annotations
 

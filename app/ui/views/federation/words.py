@@ -39,7 +39,7 @@ class Words(QFrame):
         for place, tile in enumerate(self.tiles):
             grid.addWidget(tile, place // _COLUMNS, place % _COLUMNS)
             tile.setEnabled(to_compare)
-        self.match = Button(text("ui.federation.words_match"), PRIMARY, icon_name="check", pressed=self._confirm)
+        self.match = Button(text("ui.federation.words_match"), PRIMARY, pressed=self._confirm)
         self.differ = Button(text("ui.federation.words_differ"), DANGER, pressed=self._differ)
         parts = column(self._head(), self.banners, *self._instructions(), grid, gap=12, margins=(20, 18, 20, 18))
         if to_compare:

@@ -132,6 +132,10 @@ class InvitationField(QFrame):
         self._field.refuse("" if error is None else " ".join(filter(None, _sentences(error))))
         return error is None
 
+    def refuse(self, error: ConsiliumError) -> None:
+        """Say why the invitation cannot be used."""
+        self._field.refuse(" ".join(filter(None, _sentences(error))))
+
     def _changed(self) -> None:
         self._field.refuse("")
         if not self.text or self._look() is None:

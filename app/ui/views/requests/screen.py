@@ -66,11 +66,9 @@ class RequestsView(View):
         return frame("foot", row(self._answer, self._always, None, self._decline, margins=(24, 12, 24, 12)))
 
     def _make_body(self) -> QStackedWidget:
-        holder = QWidget()
-        holder.setLayout(column(self.banners, margins=(24, 12, 24, 0)))
-        self._banner_holder = holder
+        self.banners.setContentsMargins(24, 16, 24, 0)
         pane = QWidget()
-        pane.setLayout(column(holder, self.opened, self._foot, gap=0))
+        pane.setLayout(column(self.banners, self.opened, self._foot, gap=0))
         left = frame("pane", column(self.list, gap=0, margins=(4, 6, 4, 6)))
         self._split = QSplitter(Qt.Orientation.Horizontal)
         self._split.addWidget(left)
@@ -181,7 +179,6 @@ class RequestsView(View):
         self._foot.setVisible(asked.waiting)
         if self._policy is not None:
             self._always.setVisible(asked.waiting and fate(self._policy, asked)[0] is Fate.WAITS)
-        self._banner_holder.setVisible(not self.banners.isHidden())
 
     @property
     def current(self) -> Asked | None:
@@ -197,7 +194,6 @@ class RequestsView(View):
         """Show an error above the opened request."""
         super().fail(error)
         self._busy(False)
-        self._banner_holder.show()
 
     # --- deciding -----------------------------------------------------------------------------------------------
 

@@ -83,11 +83,14 @@ def test_equal_parts_are_computed_once() -> None:
 
 
 def test_what_fits_is_proved_for_release() -> None:
-    for sites, quorum in ((2, 2), (3, 2), (16, 8)):
-        made = plan(All(tuple(TERMS[:4])), openers=Openers(sites, quorum))
-        bound = release.total_noise_bound(STANDARD_1, sites, sites, made.noise_bits)
-        assert made.flooding_bits == release.flooding_bits(STANDARD_1, bound, 1)
-        release.check_fits(STANDARD_1, made.release_level, made.flooding_bits, quorum)
+    """With the noise that sites announce: in whole bits, and one more when they contribute to another attempt."""
+    for sites in range(2, 17):
+        for terms in range(1, 9):
+            made = plan(All(tuple(TERMS[:terms])), openers=Openers(sites, sites))
+            announced = math.ceil(made.noise_bits) + 1
+            bound = release.total_noise_bound(STANDARD_1, sites, sites, announced)
+            assert made.flooding_bits == release.flooding_bits(STANDARD_1, bound, 1)
+            release.check_fits(STANDARD_1, made.release_level, made.flooding_bits, sites)
 
 
 def test_noise_grows_with_sites_and_blocks() -> None:

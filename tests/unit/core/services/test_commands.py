@@ -8,7 +8,7 @@ import pytest
 
 from app.core import codec
 from app.core.errors import Bug, ConsiliumError, EnvironmentProblem, PeerProblem, ProtocolViolation, UserError
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 from app.core.jobs.job import Cancelled
 from app.core.secret import SecretBytes
 from app.core.services import commands

@@ -12,7 +12,7 @@ from app.core.errors import EnvironmentProblem
 from app.core.store.database import SiteDatabase
 from app.core.store.problems import database_problems
 
-SCHEMA = "bfa8a7f4d88919c1c332cc6186f50bfdbcbd6d6c0c9245bcc513a339a1ca326a"
+SCHEMA = "9027e2b61bad0b6b47b4536acfbd6f84edd1a1dc0d1a4f605102839f31174c29"
 """Migrations never change once they have landed: this hash changes only when a step is added."""
 
 

@@ -4,8 +4,17 @@ import hashlib
 import pytest
 
 from app.core import codec
+from app.core.crypto.word_list import all_words
 from app.core.errors import ProtocolViolation
-from app.core.store.documents import Header, Manifest, SealedColumn, check_signature, fingerprint
+from app.core.store.documents import (
+    Header,
+    Manifest,
+    SealedColumn,
+    check_signature,
+    fingerprint,
+    fingerprint_words,
+    is_fingerprint,
+)
 from tests.packages import Maker
 
 COLUMNS = (SealedColumn("", b"m" * 32, "present"), SealedColumn("age", b"a" * 32, "known"))
@@ -89,3 +98,16 @@ def test_signature_and_fingerprint(tmp_path: object) -> None:
         in hashlib.sha256(b"consilium/preparer key v1\0" + preparer.public).hexdigest()
     )
     assert dataclasses.replace(HEADER, created=1).hash != HEADER.hash
+
+
+def test_a_fingerprint_is_compared_in_digits_or_in_words() -> None:
+    key, other = b"k" * 32, b"l" * 32
+    bits = bin(int(hashlib.sha256(b"consilium/preparer key v1\0" + key).hexdigest(), 16))[2:].zfill(256)
+    words = [all_words()[int(bits[place : place + 11], 2)] for place in range(0, 132, 11)]
+    assert fingerprint_words(key) == " ".join(words)
+    short = ", ".join(word[:4].upper() for word in words)
+    for typed in (fingerprint(key), fingerprint(key).upper().replace(" ", ""), " ".join(words), short):
+        assert is_fingerprint(typed, key)
+        assert not is_fingerprint(typed, other)
+    for typed in ("", " ".join(words[:-1]), " ".join([*words[:-1], "zoo" if words[-1] != "zoo" else "zone"])):
+        assert not is_fingerprint(typed, key)

@@ -11,7 +11,7 @@ from app.core.errors import ConsiliumError, ProtocolViolation, UserError
 from app.core.jobs.job import Cancelled, CancelToken, Job, Progress
 from app.core.preparation.preparer import PreparerKey
 from app.core.secret import SecretBytes
-from app.core.store.documents import fingerprint
+from app.core.store.documents import fingerprint, fingerprint_words
 from app.core.store.importing import Expected, import_package, remove_dataset
 from app.core.store.profile import Profile
 from tests.packages import CATALOGUE, Maker
@@ -92,6 +92,10 @@ def test_only_a_known_preparer_is_believed(maker: Maker, profile: Profile) -> No
     assert len(profile.datasets.all()) == 1
     named = fingerprint(stranger.preparer.public).replace(" ", "")
     assert import_package(second, profile, maker.expected, now=4, preparer=named).pinned
+    again = dataclasses.replace(maker, preparer=PreparerKey(SecretBytes(b"s" * 32)))
+    spoken = fingerprint_words(again.preparer.public).upper().replace(" ", ", ")
+    fourth, _ = again.package(maker.table(33), "4.consilium")
+    assert import_package(fourth, profile, maker.expected, now=4, preparer=spoken).pinned
     third, _ = maker.package(maker.table(32), "3.consilium")
     assert not import_package(third, profile, maker.expected, now=5).pinned  # the first one stays pinned
 

@@ -1,4 +1,4 @@
-"""Strict reading of decoded CBOR: exact fields, exact types. What is not asked for is refused.
+"""Strict reading of maps from outside: exact fields, exact types. What is not asked for is refused.
 
 >>> body = Fields(value, "roster.malformed")
 >>> name = body.text("name", most=200)
@@ -8,23 +8,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
-from app.core.errors import ProtocolViolation
+from app.core import codec
+from app.core.errors import ProtocolViolation, SafeParam
 
 
 class Fields:
-    """One map from outside; each getter takes its field out, :meth:`done` refuses what is left."""
+    """One map from outside; each getter takes its field out, :meth:`done` refuses what is left.
 
-    def __init__(self, value: object, code: str) -> None:
+    What is refused is a ProtocolViolation ``code`` with ``params`` and the field's name.
+    """
+
+    def __init__(self, value: object, code: str, **params: SafeParam) -> None:
         self._code = code
+        self._params = params
         if not isinstance(value, dict) or any(type(key) is not str for key in value):
             self.refuse("")
         self._left: dict[str, Any] = dict(value)
 
+    @classmethod
+    def decode(cls, data: bytes, limit: int, code: str, **params: SafeParam) -> Self:
+        """Read canonical CBOR of at most ``limit`` bytes; what is none is refused in the same way."""
+        try:
+            value = codec.decode(data, limit)
+        except ProtocolViolation as error:
+            raise ProtocolViolation(code, field="", **params) from error
+        return cls(value, code, **params)
+
     def refuse(self, field: str) -> NoReturn:
         """Raise ProtocolViolation with this map's code, naming the field."""
-        raise ProtocolViolation(self._code, field=field)
+        raise ProtocolViolation(self._code, field=field, **self._params)
 
     def _take(self, field: str) -> Any:
         if field not in self._left:

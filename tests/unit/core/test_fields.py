@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core import codec
 from app.core.errors import ProtocolViolation
-from app.core.federation.schema import Fields
+from app.core.fields import Fields
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.binary(max_size=4),
@@ -80,3 +81,15 @@ def test_a_field_is_taken_once_and_the_map_stays_whole() -> None:
     with pytest.raises(ProtocolViolation):
         fields.number("x", 0, 2)
     assert source == {"x": 1}
+
+
+def test_bytes_are_read_and_refused_with_what_is_known_of_them() -> None:
+    read = Fields.decode(codec.encode({"x": 1}), 10, "tests.malformed", part="header")
+    assert read.number("x", 0, 2) == 1
+    for data in (codec.encode({"x": 1}) + b"\0", codec.encode({"xxxxxxxxxx": 1}), codec.encode([1])):
+        with pytest.raises(ProtocolViolation) as raised:
+            Fields.decode(data, 10, "tests.malformed", part="header")
+        assert (raised.value.code, raised.value.params) == ("tests.malformed", {"field": "", "part": "header"})
+    with pytest.raises(ProtocolViolation) as raised:
+        read.text("y", 1)
+    assert raised.value.params == {"field": "y", "part": "header"}

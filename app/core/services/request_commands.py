@@ -1,0 +1,94 @@
+"""Commands about what other sites ask of this one, and about its policy; see :mod:`app.core.services.commands`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.core.disclosure.policy import Mode, Policy
+from app.core.federation import decisions
+from app.core.services import asking, requests
+from app.core.services.commands import Context, Result, Values, command
+from app.core.services.explaining import part_of
+
+_ID = 64
+
+
+@command("request.list", passive=True)
+def list_requests(context: Context, values: Values) -> Result:
+    """Return the requests of other sites, newest first."""
+    values.done()
+    return {"requests": [view.to_plain() for view in requests.list_requests(context.owner.member)]}
+
+
+@command("request.show", passive=True)
+def show_request(context: Context, values: Values) -> Result:
+    """Return one request, and as bytes what a sentence about it needs: the query, and its part of the catalogue."""
+    id = _request(context, values)
+    values.done()
+    view, catalogue = requests.show(context.owner.member, id), context.owner.member.site.catalogue
+    asked = view.request.query
+    return {**view.to_plain(), "query": asked.to_cbor(), "catalogue": part_of(catalogue, asked).to_cbor()}
+
+
+@command("request.answer", online=True)
+def answer(context: Context, values: Values) -> Result:
+    """Answer a request that waits for a person."""
+    id = _request(context, values)
+    values.done()
+    requests.answer(context.owner.member, id)
+    return requests.show(context.owner.member, id).to_plain()
+
+
+@command("request.decline", online=True)
+def decline(context: Context, values: Values) -> Result:
+    """Decline a request that waits for a person."""
+    id, reason = _request(context, values), values.string("reason", 2000)
+    values.done()
+    requests.decline(context.owner.member, id, reason)
+    return requests.show(context.owner.member, id).to_plain()
+
+
+@command("request.ask", online=True)
+def ask_back(context: Context, values: Values) -> Result:
+    """Ask the asker something about its request."""
+    id, text = _request(context, values), values.text("text", 2000)
+    values.done()
+    requests.ask_back(context.owner.member, id, text)
+    return requests.show(context.owner.member, id).to_plain()
+
+
+# --- policy -------------------------------------------------------------------------------------------------------
+
+
+@command("policy.show", passive=True)
+def show_policy(context: Context, values: Values) -> Result:
+    """Return this site's policy."""
+    values.done()
+    return _plain(decisions.policy_of(context.owner.member.site))
+
+
+@command("policy.set")
+def set_policy(context: Context, values: Values) -> Result:
+    """Change this site's policy; None leaves a value as it is."""
+    site = context.owner.member.site
+    now = decisions.policy_of(site)
+    mode, exact, noised, others = (values.any(name) for name in ("mode", "exact", "noised", "others"))
+    values.done()
+    if mode not in (None, *Mode):
+        values.refuse("mode")
+    policy = Policy(
+        mode=now.mode if mode is None else Mode(mode),
+        exact=now.exact if exact is None else bool(exact),
+        noised=now.noised if noised is None else bool(noised),
+        others=now.others if others is None else int(others),
+    )
+    decisions.set_policy(site, policy)
+    return _plain(policy)
+
+
+def _plain(policy: Policy) -> dict[str, Any]:
+    return {"mode": policy.mode.value, "exact": policy.exact, "noised": policy.noised, "others": policy.others}
+
+
+def _request(context: Context, values: Values) -> bytes:
+    return asking.find_query(context.owner.member, values.text("id", _ID))

@@ -1,0 +1,219 @@
+"""What Explore works on: the catalogue, who holds what, the saved cohorts, and the criteria with their history."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from app.core.catalogue.model import Catalogue, Variable
+from app.core.errors import UserError
+from app.core.query.model import Cohort, Query, Saved, saved
+from app.core.query.text import format as format_cohort
+from app.core.query.text import parse
+from app.texts import explain, text
+from app.ui.models.catalogue import NOTHING_HELD, Holding
+from app.ui.models.criteria import Between, Card, Content, Criteria, Into, Place, Term, adopted, from_cohort
+from app.ui.models.distribution import Distribution, distribution
+from app.ui.models.history import History
+from app.ui.models.terms import Offer, contents_of
+
+
+class Board(QObject):
+    """The query that is being built. Every change goes through :meth:`do`, so that it can be undone."""
+
+    changed = Signal()
+    """The criteria are other ones."""
+    current_changed = Signal()
+    """Another card or term has the attention of the person."""
+    surroundings_changed = Signal()
+    """The catalogue, what sites hold, the report or the saved cohorts are other ones."""
+    refused = Signal(str)
+    """Something cannot be done; why, in words."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.catalogue: Catalogue | None = None
+        self.hash = b""
+        self.holding: Holding = NOTHING_HELD
+        self.definitions: dict[str, Cohort] = {}
+        self.report: Mapping[str, Mapping[str, Any]] = {}
+        self.token = secrets.token_bytes(8)
+        self.history = History(self)
+        self.history.changed.connect(self._show)
+        self.current = 0
+        """The id of the card that terms are added to; 0 for a new one."""
+        self.opened = 0
+        """The id of the term whose editor is open."""
+
+    @property
+    def criteria(self) -> Criteria:
+        """The criteria as they are now."""
+        return self.history.criteria
+
+    @property
+    def text(self) -> str:
+        """The text form; empty while there are no criteria."""
+        return format_cohort(self.criteria.cohort(), self.catalogue) if self.criteria.cards else ""
+
+    def variable(self, code: str) -> Variable | None:
+        """Return a variable of the catalogue, or None."""
+        return None if self.catalogue is None else self.catalogue.find(code)
+
+    def distribution(self, code: str) -> Distribution | None:
+        """Return how a variable is distributed at the own site, as far as its report says."""
+        variable = self.variable(code)
+        return None if variable is None else distribution(variable, self.report.get(code))
+
+    # --- changing the criteria ------------------------------------------------------------------------------------
+
+    def do(self, edit: Callable[[Criteria], Criteria], words: str, *, merging: str = "") -> bool:
+        """Change the criteria, or say why not."""
+        try:
+            after = edit(self.criteria)
+            after.cohort()
+        except UserError as error:
+            self.refused.emit(explain(error).what)
+            return False
+        self.history.apply(after, words, merging=merging)
+        return True
+
+    def add(self, contents: Iterable[Content], place: Place | None = None) -> bool:
+        """Add terms: to ``place``, else to the current card, else as a new card."""
+        contents = list(contents)
+        where = place or (Into(self.current) if self.current else Between(len(self.criteria.cards)))
+        first = self.criteria.next_id
+        if not self.do(lambda criteria: criteria.add(contents, where), text("ui.explore.did.add")):
+            return False
+        added = self.criteria.find(first)
+        if isinstance(added, Term):
+            self.attend(where.card if isinstance(where, Into) else first, opened=added.id if _editable(added) else 0)
+            card = self.criteria.card_of(first)
+            self.attend(card.id if card is not None else 0)
+        return True
+
+    def drop(self, offer: Offer, place: Place) -> bool:
+        """Do what dropping ``offer`` at ``place`` means."""
+        words = text("ui.explore.did.add" if offer.terms else "ui.explore.did.move")
+        first = self.criteria.next_id
+        done = self.do(lambda criteria: self._dropped(criteria, offer, place), words)
+        added = self.criteria.find(first)
+        if done and isinstance(added, Term):
+            card = self.criteria.card_of(first)
+            self.attend(card.id if card is not None else 0, opened=first if _editable(added) else 0)
+        return done
+
+    def refusal(self, offer: Offer, place: Place) -> str:
+        """Return why ``offer`` cannot be dropped at ``place``; empty if it can."""
+        try:
+            self._dropped(self.criteria, offer, place).cohort()
+        except UserError as error:
+            return explain(error).what
+        return ""
+
+    def _dropped(self, criteria: Criteria, offer: Offer, place: Place) -> Criteria:
+        if offer.parts:
+            if offer.canvas != self.token:
+                raise UserError("criteria.foreign")
+            for id in offer.parts:
+                criteria = criteria.move(id, place)
+            return criteria
+        if self.catalogue is None:
+            raise UserError("criteria.foreign")
+        return criteria.add(contents_of(offer, self.catalogue, self.hash), place)
+
+    def attend(self, card: int, *, opened: int | None = None) -> None:
+        """Make ``card`` the one that terms are added to, and ``opened`` the term that is edited."""
+        before = (self.current, self.opened)
+        self.current = card
+        if opened is not None:
+            self.opened = opened
+        if (self.current, self.opened) != before:
+            self.current_changed.emit()
+
+    def toggle(self, term: int) -> None:
+        """Open the editor of a term, or close it."""
+        card = self.criteria.card_of(term)
+        self.attend(card.id if card is not None else 0, opened=0 if self.opened == term else term)
+
+    # --- the text form --------------------------------------------------------------------------------------------
+
+    def read(self, written: str) -> Cohort:
+        """Read a text form. Raises UserError ``query.*``, ``criteria.no_catalogue``."""
+        if self.catalogue is None:
+            raise UserError("criteria.no_catalogue")
+        by_name = {name.casefold(): cohort for name, cohort in self.definitions.items()}
+        return parse(written, self.catalogue, lambda name: by_name.get(name.strip().casefold()))
+
+    def replace(self, written: str, words: str, *, merging: str = "") -> None:
+        """Show what a text form says. Raises UserError as :meth:`read`."""
+        criteria = from_cohort(self.read(written)) if written.strip() else Criteria()
+        self.history.apply(adopted(criteria, self.criteria), words, merging=merging)
+
+    def begin(self, written: str) -> None:
+        """Start over from a text form, with nothing to undo. Raises UserError as :meth:`read`."""
+        criteria = from_cohort(self.read(written)) if written.strip() else Criteria()
+        self.attend(0, opened=0)
+        self.history.begin(criteria)
+
+    def text_of(self, id: int) -> str:
+        """Return the text form of one part."""
+        part = self.criteria.find(id)
+        if part is None:
+            return ""
+        alone = Criteria((part,) if isinstance(part, Card) else (Card(0, (part,)),))
+        return format_cohort(alone.cohort(), self.catalogue)
+
+    def paste(self, written: str) -> bool:
+        """Add what a text form says: to the current card, else as new cards."""
+        try:
+            cohort = self.read(written)
+        except UserError as error:
+            self.refused.emit(explain(error).what)
+            return False
+        place = Into(self.current) if self.current else Between(len(self.criteria.cards))
+        return self.do(lambda criteria: criteria.paste(cohort, place), text("ui.explore.did.paste"))
+
+    def term_of(self, name: str) -> Saved | None:
+        """Return a saved cohort as a term."""
+        definition = self.definitions.get(name)
+        return None if definition is None else saved(name, definition)
+
+    # --- surroundings ---------------------------------------------------------------------------------------------
+
+    def set_catalogue(self, catalogue: Catalogue, hash_: bytes) -> None:
+        """Work with this catalogue."""
+        self.catalogue, self.hash = catalogue, hash_
+        self.surroundings_changed.emit()
+
+    def set_holding(self, holding: Holding) -> None:
+        """Take over who holds what."""
+        if holding != self.holding:
+            self.holding = holding
+            self.surroundings_changed.emit()
+
+    def set_report(self, report: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take over the own site's report."""
+        if report != self.report:
+            self.report = report
+            self.surroundings_changed.emit()
+
+    def set_saved(self, found: Iterable[Mapping[str, Any]]) -> None:
+        """Take over the saved cohorts, as ``cohort.list`` tells them."""
+        definitions = {str(each["name"]): Query.from_cbor(each["query"]).cohort for each in found}
+        if definitions != self.definitions:
+            self.definitions = definitions
+            self.surroundings_changed.emit()
+
+    def _show(self) -> None:
+        if self.current and not isinstance(self.criteria.find(self.current), Card):
+            self.current = 0
+        if self.opened and self.criteria.find(self.opened) is None:
+            self.opened = 0
+        self.changed.emit()
+
+
+def _editable(term: Term) -> bool:
+    return getattr(term.content, "code", "") != "" and type(term.content).__name__ != "Flag"

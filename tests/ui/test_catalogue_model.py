@@ -1,0 +1,123 @@
+"""The catalogue as a tree, and what is dragged from it."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QMimeData, QModelIndex, Qt
+from pytestqt.qtbot import QtBot
+from pytestqt.modeltest import ModelTester
+
+from app.core import codec
+from app.core.catalogue.model import Catalogue, Kind, Label, Variable
+from app.core.errors import UserError
+from app.core.query.model import Flag, Known, Levels
+from app.ui.models.catalogue import CatalogueModel, Coverage, Holding, Role, groups_of
+from app.ui.models.terms import TERMS_MIME, Offer, contents_of, offer_of, offer_to_bytes
+from tests.cohorts import CATALOGUE
+
+HASH = CATALOGUE.hash
+
+
+@pytest.fixture
+def model(qapp: object) -> CatalogueModel:
+    made = CatalogueModel()
+    made.show(CATALOGUE, HASH, groups_of(CATALOGUE, range(len(CATALOGUE.variables))))
+    return made
+
+
+def large(count: int) -> Catalogue:
+    label = Label("A disease")
+    return Catalogue("Large", 1, tuple(Variable(f"ICD10:{place}", Kind.FLAG, label) for place in range(count)))
+
+
+def test_it_is_a_good_model(model: CatalogueModel, qtmodeltester: ModelTester) -> None:
+    qtmodeltester.check(model)
+
+
+def test_the_list_of_what_was_found_is_a_good_model(model: CatalogueModel, qtmodeltester: ModelTester) -> None:
+    model.show(CATALOGUE, HASH, (), flat=[3, 0, 6])
+    qtmodeltester.check(model)
+    assert [model.data(model.index(row, 0)) for row in range(model.rowCount())] == ["Sex", "Smoker", "Age"]
+    assert model.rowCount(model.index(0, 0)) == 2
+
+
+def test_groups_are_code_systems_then_kinds(model: CatalogueModel) -> None:
+    groups = [model.index(row, 0) for row in range(model.rowCount())]
+    assert [model.data(group) for group in groups] == ["dx", "Variants", "lab", "Yes or no", "Categories", "Numbers"]
+    assert model.data(groups[1], Role.NOTE) == "HGVS"
+    sex = model.index_of("sex")
+    assert (model.data(sex), model.data(model.parent(sex))) == ("Sex", "Categories")
+    female = model.index(0, 0, sex)
+    assert model.level(female) == "female"
+    assert model.parent(female) == sex
+    assert not model.index_of("nothing").isValid()
+
+
+def test_a_hundred_thousand_variables_are_fetched_in_portions(qapp: object, qtbot: QtBot) -> None:
+    catalogue = large(100_000)
+    model = CatalogueModel()
+    model.show(catalogue, b"", groups_of(catalogue, range(len(catalogue.variables))))
+    group = model.index(0, 0)
+    assert model.rowCount(group) == 200
+    assert model.canFetchMore(group)
+    with qtbot.waitSignal(model.rowsInserted):
+        model.fetchMore(group)
+    assert model.rowCount(group) == 400
+    assert model.data(model.index_of("ICD10:50000"), Role.CODE) == "ICD10:50000"
+    while model.canFetchMore(group):
+        model.fetchMore(group)
+    assert model.rowCount(group) == 100_000
+
+
+def test_it_says_where_variables_are_and_why_one_cannot_be_used(model: CatalogueModel) -> None:
+    model.set_holding(Holding({"sex": 2, "age": 3}, frozenset(["age"]), 3))
+    sex, age, smoker = map(model.index_of, ("sex", "age", "smoker"))
+    assert model.data(sex, Role.COVERAGE) == Coverage(2, 3, False)
+    assert model.data(age, Role.COVERAGE).full
+    assert model.data(sex, Role.REASON) == ""
+    assert model.data(smoker, Role.REASON) == "No site has it."
+    assert "2 of 3 sites" in model.data(sex, Qt.ItemDataRole.AccessibleTextRole)
+
+
+def test_what_is_dragged_comes_back_as_terms(model: CatalogueModel) -> None:
+    sex = model.index_of("sex")
+    data = model.mimeData([model.index_of("smoker"), model.index_of("age"), model.index(0, 0, sex)])
+    offer = offer_of(data)
+    assert offer is not None
+    assert contents_of(offer, CATALOGUE, HASH) == [
+        Flag("smoker"),
+        Known("age"),
+        Levels("sex", frozenset(["female"])),
+    ]
+    assert not model.flags(model.index(0, 0)) & Qt.ItemFlag.ItemIsDragEnabled
+    assert model.flags(sex) & Qt.ItemFlag.ItemIsDragEnabled
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        b"\xff",
+        codec.encode({}),
+        codec.encode({"catalogue": HASH, "terms": [["smoker"]], "canvas": b"", "parts": []}),
+        codec.encode({"catalogue": HASH, "terms": [["smoker", 3]], "canvas": b"", "parts": []}),
+        codec.encode({"catalogue": HASH, "terms": [["nothing", None]], "canvas": b"", "parts": []}),
+        codec.encode({"catalogue": HASH, "terms": [["sex", "blue"]], "canvas": b"", "parts": []}),
+        codec.encode({"catalogue": b"other", "terms": [["smoker", None]], "canvas": b"", "parts": []}),
+        codec.encode({"catalogue": HASH, "terms": [], "canvas": b"", "parts": ["1"]}),
+        codec.encode({"catalogue": HASH, "terms": [["smoker", None]] * 200, "canvas": b"", "parts": []}),
+    ],
+)
+def test_what_is_not_ours_is_refused(plain: bytes) -> None:
+    data = QMimeData()
+    data.setData(TERMS_MIME, plain)
+    with pytest.raises(UserError, match=r"criteria\.foreign"):
+        contents_of(offer_of(data) or Offer(b""), CATALOGUE, HASH)
+
+
+def test_other_things_are_no_offer() -> None:
+    data = QMimeData()
+    data.setText("smoker")
+    assert offer_of(data) is None
+    data.setData(TERMS_MIME, offer_to_bytes(Offer(b"", canvas=b"12345678", parts=(1, 2))))
+    assert offer_of(data) == Offer(b"", canvas=b"12345678", parts=(1, 2))
+    assert QModelIndex() is not None
