@@ -19,6 +19,7 @@ from app.core.secret import SecretBytes
 from app.core.services import site as service
 from app.core.services.membership import desk_of, membership
 from app.core.services.profile import OpenProfile
+from app.core.services.talking import at_once
 from app.core.store.profile import Profile
 from tests.federation_sites import CATALOGUE, PARAMETERS, Ticks
 
@@ -220,22 +221,24 @@ class Gathering:
         return lambda address, federation: self.line(name)
 
     def create(self, quorum: int | None = None) -> None:
-        service.create_federation(
-            self["A"],
-            self.connector("A"),
-            address=ADDRESS,
-            code=CODE,
-            name="Lung",
-            catalogue=CATALOGUE,
-            quorum=quorum,
-            parameters=PARAMETERS,
+        at_once(
+            service.create_federation(
+                self["A"],
+                self.connector("A"),
+                address=ADDRESS,
+                code=CODE,
+                name="Lung",
+                catalogue=CATALOGUE,
+                quorum=quorum,
+                parameters=PARAMETERS,
+            )
         )
 
     def invite(self, name: str, **options: int) -> str:
-        return service.invite(self["A"], self.line("A"), name, **options).to_text()
+        return at_once(service.invite(self["A"], self.line("A"), name, **options)).to_text()
 
     def join(self, name: str, text: str | None = None) -> service.Introduced:
-        return service.join(self[name], self.connector(name), text or self.invite(name))
+        return at_once(service.join(self[name], self.connector(name), text or self.invite(name)))
 
     def work(self, name: str) -> bool:
         """Let one site do all it can; return whether anything was new. What is refused is in its refusals."""
@@ -250,7 +253,7 @@ class Gathering:
                     new |= service.receive(profile, me.mailbox[0])
                 me.mailbox.pop(0)
             with suppress(ConsiliumError):
-                new |= service.advance(profile, line)
+                new |= at_once(service.advance(profile, line))
         return new
 
     def settle(self) -> None:

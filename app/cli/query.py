@@ -12,7 +12,7 @@ import typer
 from app.cli.options import Json, Profile, answer
 from app.core.clock import SystemClock
 from app.core.errors import UserError
-from app.texts import explain_code, preferred_language, text
+from app.texts import LANGUAGES, explain_code, preferred_language, text
 
 if TYPE_CHECKING:
     from app.core.catalogue.model import Catalogue
@@ -194,6 +194,39 @@ def retry(
     """Have another quorum open the result; at most three attempts in all."""
     names = [name.strip() for name in without.split(",") if name.strip()]
     _tell(_call(profile, "query.retry", {"id": id, "without": names}), as_json)
+
+
+@query.command()
+def export(
+    id: QueryId,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to save it.")],
+    *,
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="FORMAT", help="png, svg, pdf, csv or bundle; else as the file's suffix says."),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the file if there is one.")] = False,
+    language: Annotated[
+        str | None, typer.Option(metavar="LANGUAGE", help="en, fr or de; else the language of this program.")
+    ] = None,
+    profile: Profile,
+    as_json: Json = False,
+) -> None:
+    """Save an answer as figure, report, table, or one bundle of all."""
+    from app.core.services import exporting  # noqa: PLC0415
+    from app.core.services.connect import connect  # noqa: PLC0415
+
+    wanted = exporting.format_of(to, format)
+    if language not in (None, *LANGUAGES):
+        raise typer.BadParameter(", ".join(LANGUAGES), param_hint="--language")
+    with connect(profile) as site:
+        found = exporting.gather(site.call, id)
+    from app.plots.exporting import exported  # noqa: PLC0415  (a drawing library takes its second)
+
+    data = exported(found, wanted, language or preferred_language())
+    exporting.save(to, data, replace=replace)
+    told = {"path": str(to), "format": wanted, "bytes": len(data)}
+    answer(told, as_json, text("cli.query.exported", path=to, bytes=len(data)))
 
 
 def _call(profile: Path, name: str, values: dict[str, Any]) -> dict[str, Any]:

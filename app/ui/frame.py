@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QFrame, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from app.texts import text
@@ -38,7 +38,7 @@ class RailItem(QAbstractButton):
     def __init__(self, name: str, icon_name: str) -> None:
         super().__init__()
         self.name = name
-        self._icon, self._badge = icon_name, 0
+        self._icon, self._badge, self._ring = icon_name, 0, False
         self._label = text(f"ui.rail.{name}")
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -61,6 +61,16 @@ class RailItem(QAbstractButton):
             return
         super().keyPressEvent(event)
 
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        # the ring is for who uses the keyboard: a window that just opened has its focus here without being asked
+        unasked = (
+            Qt.FocusReason.MouseFocusReason,
+            Qt.FocusReason.ActiveWindowFocusReason,
+            Qt.FocusReason.OtherFocusReason,
+        )
+        self._ring = event.reason() not in unasked
+        super().focusInEvent(event)
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         look, painter = theme(), QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -79,7 +89,7 @@ class RailItem(QAbstractButton):
         painter.drawText(QRectF(0, top + 24, self.width(), 18), Qt.AlignmentFlag.AlignCenter, self._label)
         if self._badge:
             self._paint_badge(painter, top)
-        if self.hasFocus():
+        if self._ring and self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(look.colour("accfill"), 2))
             painter.drawRoundedRect(inside, 8, 8)

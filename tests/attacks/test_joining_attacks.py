@@ -23,6 +23,7 @@ from app.core.secret import SecretBytes
 from app.core.services import site as service
 from app.core.services.federation_status import State, status
 from app.core.services.membership import desk_of
+from app.core.services.talking import at_once
 from tests.joining_sites import Gathering, Member
 
 MALLORY = MemberKey.from_root(SecretBytes(bytes([66]) * 32))
@@ -167,7 +168,7 @@ def test_a_catalogue_that_the_relay_replaces_is_not_used(tmp_path: Path) -> None
             g.work("B")
         assert invited(g, "B").catalogue is None
         with refused("post.blob_altered"):
-            service.advance(g["B"], g.line("B"))
+            at_once(service.advance(g["B"], g.line("B")))
 
 
 def test_a_dropped_introduction_confirms_nothing(tmp_path: Path) -> None:

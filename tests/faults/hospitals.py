@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import socket
 import sqlite3
 import tempfile
 import time
@@ -42,6 +43,7 @@ from app.core.services import site as service
 from app.core.services.local_socket import reach
 from app.core.services.member import Member
 from app.core.services.profile import OpenProfile, create_profile, open_profile
+from app.core.services.talking import at_once
 from app.core.store.peek import peek
 from app.relay.administration import issue_code
 from tests.crash import leftovers
@@ -110,22 +112,22 @@ def _found(directory: Path, parameters: ParameterSet) -> Founded:
 
             return connect
 
-        service.create_federation(
+        at_once(service.create_federation(
             sites[0], connector(1), address=address, code=code, name="Tests", catalogue=CATALOGUE, quorum=2,
             parameters=parameters,
-        )  # fmt: skip
+        ))  # fmt: skip
         for position in range(2, SITES + 1):
-            invitation = service.invite(sites[0], lines[1], f"Site {position}").to_text()
-            words = " ".join(service.join(sites[position - 1], connector(position), invitation).words)
-            service.catch_up(sites[0], lines[1])
+            invitation = at_once(service.invite(sites[0], lines[1], f"Site {position}")).to_text()
+            words = " ".join(at_once(service.join(sites[position - 1], connector(position), invitation)).words)
+            at_once(service.catch_up(sites[0], lines[1]))
             service.confirm(sites[0], f"Site {position}", words)
             service.confirm(sites[position - 1], "Site 1", words)
-            service.catch_up(sites[position - 1], lines[position])
-        service.catch_up(sites[0], lines[1])
+            at_once(service.catch_up(sites[position - 1], lines[position]))
+        at_once(service.catch_up(sites[0], lines[1]))
         service.start(sites[0])
         while any(each.roster is None for each in sites):
             for position, each in enumerate(sites, start=1):
-                service.catch_up(each, lines[position])
+                at_once(service.catch_up(each, lines[position]))
     return Founded(directory, address.port, parameters)
 
 
@@ -261,7 +263,9 @@ class Story:
                 if not program.alive:
                     program.start()
             found = [peek(place, kind="query").sessions for place in self.places]
-            if any(set(each.values()) != {"done"} for each in found) or not all(map(_serves, self.places)):
+            if any(set(each.values()) != {"done"} for each in found):
+                return False
+            if not (_listens(self.base.port) and all(map(_serves, self.places))):
                 return False
             return not any(_unsent(place) for place in self.places) and not _waiting(self.directory / "relay")
 
@@ -313,21 +317,11 @@ class Story:
                 assert [each.attempt for each in shares] == ([1] if position in (1, 2) else [])
                 assert all(each.share is not None for each in shares)
                 member = Member(profile, Inline(), _Nobody())
-                self._said_once(member, query)
+                said_once(member, query)
                 if position == 1:
                     released = member.desk.result(query)
                     assert released is not None
                     assert released.numbers == (self.truth,), (released.numbers, self.truth)
-
-    def _said_once(self, member: Member, query: bytes) -> None:
-        ceremony = member.site.roster.ceremony
-        for session, types in ((ceremony, ceremony_messages.MESSAGE_TYPES), (query, query_messages.MESSAGE_TYPES)):
-            for type_ in types:
-                heard: Counter[object] = Counter()
-                for sender, body in member.mailroom.heard(session, type_):
-                    heard[sender, body[0] if isinstance(body, tuple) else None] += 1
-                if type_ not in (query_messages.STATE, query_messages.NOTE):
-                    assert all(number == 1 for number in heard.values()), (type_, heard)
 
     def _told(self) -> str:
         """What everybody has printed and where everybody is: for whoever reads a failure."""
@@ -338,6 +332,18 @@ class Story:
                 kinds = {kind: list(peek(place, kind=kind).sessions.values()) for kind in ("ceremony", "query")}
                 states[f"{place.name} is"] = kinds
         return f"seed {self.seed}, killed {dict(self.killed)}, {states}, {logs}"
+
+
+def said_once(member: Member, query: bytes) -> None:
+    """Assert that in ceremony and query every site said each thing once, as this site has heard it."""
+    ceremony = member.site.roster.ceremony
+    for session, types in ((ceremony, ceremony_messages.MESSAGE_TYPES), (query, query_messages.MESSAGE_TYPES)):
+        for type_ in types:
+            heard: Counter[object] = Counter()
+            for sender, body in member.mailroom.heard(session, type_):
+                heard[sender, body[0] if isinstance(body, tuple) else None] += 1
+            if type_ not in (query_messages.STATE, query_messages.NOTE):
+                assert all(number == 1 for number in heard.values()), (type_, heard)
 
 
 class _Nobody:
@@ -372,6 +378,15 @@ def _serves(place: Path) -> bool:
     channel, greeting = reached
     channel.release()
     return greeting.state in ("agent", "offline")
+
+
+def _listens(port: int) -> bool:
+    """Whether the relay has come so far that it would hear a signal."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _waiting(relay: Path) -> int:

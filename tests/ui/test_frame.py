@@ -137,8 +137,8 @@ def test_other_things_are_not_taken(window: Window, urls: list[str]) -> None:
 
 def test_an_invitation_opens_in_federation(window: Window, noting: Callable[[str], Opened]) -> None:
     view = noting("federation")
-    window.open_argument("consilium:invitation")
-    assert view.opened == "consilium:invitation"
+    window.open_argument("consilium-invitation:abc.")
+    assert view.opened == "consilium-invitation:abc."
 
 
 def test_the_place_and_size_are_remembered(window: Window, preferences: Preferences) -> None:

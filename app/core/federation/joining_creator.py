@@ -214,9 +214,9 @@ class CreatorDesk(Desk):
             for open_ in (each for each in self.proposals() if each.state == PROPOSED):
                 self.move(open_, WITHDRAWN, data_of(open_))
             self.add(roster.hash, PROPOSED_ROSTER, PROPOSED, data)
+            self._tell_left_out(chosen)
             told = {each.place: each.joined.key for each in chosen}
             self.say(messages.PROPOSAL, roster.hash, proposal, told)
-            self._tell_left_out(chosen)
         return self.session(roster.hash, PROPOSED_ROSTER)
 
     def _tell_left_out(self, chosen: Collection[InvitedSite]) -> None:

@@ -127,6 +127,21 @@ class Mailroom:
             self.refuse(error, claimed if isinstance(claimed, int) else known)
             raise
 
+    def signed(self, data: bytes) -> bool:
+        """Whether ``data`` is a message as a site of the federation has signed it, whatever it says."""
+        try:
+            claimed = envelopes.claimed(data)
+            envelopes.open_envelope(
+                data,
+                federation=self._roster.federation_id,
+                roster=self._roster.keys,
+                me=None,
+                types={claimed.type},
+            )
+        except ProtocolViolation as error:
+            return error.code == "envelope.unknown_version"
+        return True
+
     def refuse(self, error: ConsiliumError, sender: int | None) -> None:
         """Record a refusal, and whose message it was about, as far as that is known."""
         self._profile.refusals.add(error.code, sender=sender, details=error.params, now=self._clock.now())

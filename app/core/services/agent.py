@@ -1,9 +1,9 @@
 """The agent: answers the other sites as long as it runs, with nobody present.
 
-The owner's thread stores what came in, does this site's work and queues what it has to say; three couriers poll the
-relay, upload and send, and download. A message is acknowledged to the relay when it is stored; it is marked as sent
-when the relay has it; blobs are uploaded before the message that names them. Killed at any point, it does again what
-was not noted as done.
+The owner's thread stores what came in, does this site's work and queues what it has to say; couriers poll the relay,
+upload and send, download, and ask what joining needs to know. A message is acknowledged to the relay when it is stored;
+it is marked as sent when the relay has it; blobs are uploaded before the message that names them. Killed at any point,
+it does again what was not noted as done.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Self, TypeAlias
+from typing import Any, NoReturn, Self, TypeAlias
 
 from app.core import log
 from app.core.errors import Bug, ConsiliumError, EnvironmentProblem, PeerProblem, ProtocolViolation, UserError
@@ -30,6 +30,7 @@ from app.core.services.member import MESSAGE_TYPES, Member
 from app.core.services.membership import membership
 from app.core.services.owner import Owner
 from app.core.services.profile import OpenProfile
+from app.core.services.talking import Ask, Talk
 from app.core.store.messages import OutMessage
 
 Duty: TypeAlias = "Callable[[Agent], int | None]"
@@ -45,15 +46,16 @@ LOOK_ROUND_SECONDS = 60.0
 _OFFLINE = ("relay.unreachable", "relay.unknown_host", "relay.timeout", "relay.proxy_unreachable", "relay.hung_up")
 _CURSOR = "relay cursor"
 _LEAST_PAUSE = 1.0
+_MOST_SPOILT = 3
+"""How often a message that was altered on its way may come before it is given up."""
 _log = log.logger("agent")
 
 
 def advance_joining(agent: Agent) -> int | None:
     """Go on with founding or joining, until there is a roster; or again, when its ceremony has failed."""
     profile = agent.owner.profile
-    unfinished = profile.roster is None or site.ceremony_failed(profile)
-    if unfinished and isinstance(agent.line, RelayPost):
-        site.advance(profile, agent.line)
+    if site.open_to_joining(profile) and isinstance(agent.line, RelayPost):
+        agent.talk(site.advance(profile, agent.line))
     return None
 
 
@@ -105,11 +107,14 @@ class Agent:
         self.line = line
         self._duties = duties
         self._poll_seconds = poll_seconds
-        self._receiver, self._sender, self._fetcher, self._looker = (
-            Courier(name, owner.soon, backoff()) for name in ("receiving", "sending", "fetching", "looking round")
+        names = ("receiving", "sending", "fetching", "looking round", "joining")
+        self._receiver, self._sender, self._fetcher, self._looker, self._talker = (
+            Courier(name, owner.soon, backoff()) for name in names
         )
-        self._couriers = (self._receiver, self._sender, self._fetcher, self._looker)
-        self._own, self._storing = backoff(), backoff()
+        self._couriers = (self._receiver, self._sender, self._fetcher, self._looker, self._talker)
+        self._own, self._storing, self._joining = backoff(), backoff(), backoff()
+        self._talk: Talk[bool] | None = None
+        self._talk_again = False
         self._stop = threading.Event()
         self._until_idle = False
         self._due = self._poll_at = self._look_at = time.monotonic()
@@ -117,6 +122,7 @@ class Agent:
         self._quiet = False
         self._sending: set[bytes] = set()
         self._wishes: dict[bytes, _Wish] = {}
+        self._spoilt_times: dict[int, int] = {}
         self._offline = ""
         self._unsendable = ""
         self._present: Mapping[int, Presence] = {}
@@ -196,12 +202,12 @@ class Agent:
 
     def _idle(self) -> bool:
         calm = self._quiet and not self._listening and not self._own.failures
-        return calm and not self._busy() and self.owner.idle
+        return calm and not self._busy() and not self._joining.failures and self.owner.idle
 
     def _busy(self) -> bool:
         """Whether something is on its way, or soon will be."""
         wishes = any(wish.under_way or wish.tries < TRIES for wish in self._wishes.values())
-        return bool(wishes or self._sending or self.owner.profile.store.outbox.unsent())
+        return bool(wishes or self._sending or self._talk or self.owner.profile.store.outbox.unsent())
 
     # --- this site's own work ---------------------------------------------------------------------------------
 
@@ -226,6 +232,40 @@ class Agent:
             self._own.reset()
             # what failed and nobody asks for any more is not waited for
             self._wishes = {name: wish for name, wish in self._wishes.items() if wish.under_way or wish.asked}
+
+    # --- joining ----------------------------------------------------------------------------------------------
+
+    def talk(self, talk: Talk[bool]) -> None:
+        """Begin a talk with the relay about joining; if one is under way, another is begun after it."""
+        if self.owner.talking:
+            self._talk_again = self._talk is not None  # a command stirs when it ends
+            talk.close()
+            return
+        self.owner.talking, self._talk = True, talk
+        self._go_on(lambda: next(talk))
+
+    def _go_on(self, step: Callable[[], Ask]) -> None:
+        try:
+            ask = step()
+        except StopIteration as end:
+            self._joining.reset()
+            self._talked(stir=end.value)
+        except ConsiliumError as problem:
+            self._talked(stir=False)
+            self._due = min(self._due, time.monotonic() + self._joining.fail())
+            self._failed("joining", problem, self._joining.failures)
+        else:
+            self._talker.ask(ask, self._answered)
+
+    def _answered(self, outcome: Any, _pause: float) -> None:
+        if (talk := self._talk) is not None:
+            trouble = isinstance(outcome, ConsiliumError)
+            self._go_on(partial(talk.throw if trouble else talk.send, outcome))
+
+    def _talked(self, *, stir: bool) -> None:
+        self.owner.talking, self._talk, self._quiet = False, None, False
+        self.owner.stirred = self.owner.stirred or stir or self._talk_again
+        self._talk_again = False
 
     def _failed(self, what: str, problem: ConsiliumError, failures: int) -> None:
         _log.warning("trouble", during=what, code=problem.code, failures=failures)
@@ -272,7 +312,8 @@ class Agent:
     def _keep(self, batch: Sequence[tuple[int, bytes]]) -> None:
         """Store a batch and its last cursor in one transaction.
 
-        The ceremony's messages may come before the roster does: what lies behind them comes again.
+        The ceremony's messages may come before the roster does, and a message may have been altered on its way: it and
+        what lies behind it come again.
         """
         store, new = self.owner.profile.store, []
         cursor, early = self._cursor(), False
@@ -281,8 +322,10 @@ class Agent:
                 for place, data in batch:
                     joining = is_joining(data)
                     early = early or not (joining or self._joined())
-                    if (joining or not early) and self._take_in(data, joining):
-                        new.append(data)
+                    if joining or not early:
+                        taken = self._take_in(place, data, joining)
+                        early = early or taken is None
+                        new += [data] if taken else []
                     cursor = cursor if early else place
                 store.settings.put(_CURSOR, cursor.to_bytes(8))
         except EnvironmentProblem as problem:  # a full disk: what is not acknowledged comes again
@@ -303,14 +346,25 @@ class Agent:
         """Let some time pass before the next poll, which brings the same again."""
         self._poll_at = time.monotonic() + self._storing.fail()
 
-    def _take_in(self, data: bytes, joining: bool) -> bool:
+    def _take_in(self, place: int, data: bytes, joining: bool) -> bool | None:
+        """Return whether a message is new; None if it is refused, and worth asking for again."""
         try:
             if joining:
                 return site.receive(self.owner.profile, data)
             return self.owner.member.mailroom.receive(data)
         except (ProtocolViolation, UserError) as error:  # recorded by whoever refused
             _log.warning("message_refused", code=error.code)
-            return False
+            return None if self._spoilt(place, data, error, joining) else False
+
+    def _spoilt(self, place: int, data: bytes, error: ConsiliumError, joining: bool) -> bool:
+        """Whether these are not the bytes that somebody signed, and have come only once or twice.
+
+        The relay verifies signatures as well, so something has changed them since. What was acknowledged would be gone.
+        """
+        genuine = not error.code.startswith("envelope.") if joining else self.owner.member.mailroom.signed(data)
+        times = self._spoilt_times.get(place, 0) + 1
+        self._spoilt_times = {} if genuine or times == _MOST_SPOILT else {place: times}
+        return bool(self._spoilt_times)
 
     def _wanted(self, data: bytes) -> tuple[tuple[bytes, int], ...]:
         """Return (name, size) of the blobs that a new message offers to this site."""

@@ -299,6 +299,11 @@ def answer_of(released: Released, text: str) -> Answer:
     )
 
 
+def width_of_noise(epsilon: Fraction, contributors: int) -> int:
+    """Return the half width of the interval that so many sites' noise of ``epsilon`` each implies for a count."""
+    return half_width([laplace_scale(epsilon, COUNT_SENSITIVITY)] * contributors, CONFIDENCE) if contributors else 0
+
+
 def view_to_plain(view: QueryView) -> dict[str, Any]:
     """Return a query as it travels: as JSON has it but for ``query``, its canonical bytes."""
     answer = view.answer

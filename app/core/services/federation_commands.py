@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,18 +14,19 @@ from app.core.federation.relay_client import RelayPost
 from app.core.federation.trust import RelayAddress
 from app.core.secret import SecretBytes
 from app.core.services import site as service
-from app.core.services.commands import Context, Result, Values, Waiting, command
+from app.core.services.commands import Context, Result, Steps, Values, Waiting, command
 from app.core.services.federation_status import FederationStatus, SiteStatus, ceremony_times
 from app.core.services.federation_status import status as federation_status
 from app.core.services.membership import member_of
 from app.core.services.membership import move_relay as move
+from app.core.services.talking import aside
 
 _TRUST = 1 << 14
 _WORDS = 1000
 
 
 @command("federation.create")
-def create(context: Context, values: Values) -> Result:
+def create(context: Context, values: Values) -> Steps:
     """Create the federation ``name`` at ``relay`` with ``code``; ``trust`` is "system" or a private CA's PEM."""
     address = RelayAddress(values.string("relay", MOST_URL), values.string("trust", _TRUST))
     code, name = values.secret("code").reveal().decode(), values.string("name", 1000)
@@ -34,30 +35,31 @@ def create(context: Context, values: Values) -> Result:
     if quorum is not None and type(quorum) is not int:
         values.refuse("quorum")
     with _connections(context) as connect:
-        known = service.create_federation(
+        talk = service.create_federation(
             context.profile, connect, address=address, code=code, name=name, catalogue=catalogue, quorum=quorum
         )
+        known = yield from aside(context.owner, talk)
     return {"federation": known.federation_id.hex(), "name": name, "relay": known.address.url}
 
 
 @command("federation.invite")
-def invite(context: Context, values: Values) -> Result:
+def invite(context: Context, values: Values) -> Steps:
     """Return the invitation for ``site``; ``again`` makes a new one in any case."""
     site, again = values.string("site", 1000), values.flag("again")
     values.done()
     with _relay(context) as relay:
-        invitation = service.invite(context.profile, relay, site, again=again)
+        invitation = yield from aside(context.owner, service.invite(context.profile, relay, site, again=again))
     text = SecretBytes(invitation.to_text().encode())
     return {"site": invitation.site, "federation": invitation.federation, "expires": invitation.expires, "text": text}
 
 
 @command("federation.join")
-def join(context: Context, values: Values) -> Result:
+def join(context: Context, values: Values) -> Steps:
     """Use an ``invitation``; return the words to compare, and with whom."""
     invitation = values.secret("invitation").reveal().decode()
     values.done()
     with _connections(context) as connect:
-        found = service.join(context.profile, connect, invitation)
+        found = yield from aside(context.owner, service.join(context.profile, connect, invitation))
     return {
         "federation": found.federation,
         "creator": found.creator,
@@ -67,7 +69,7 @@ def join(context: Context, values: Values) -> Result:
 
 
 @command("federation.confirm")
-def confirm(context: Context, values: Values) -> Result:
+def confirm(context: Context, values: Values) -> Steps:
     """Note that ``words`` are those that ``site`` has read out.
 
     ``told`` is False while an invited site cannot tell the creator yet, who has not sent what it needs to know: the
@@ -75,32 +77,32 @@ def confirm(context: Context, values: Values) -> Result:
     """
     site, words = values.string("site", MOST_CONTACT), values.string("words", _WORDS)
     values.done()
-    trouble = _caught_up(context)
+    trouble = yield from _caught_up(context)
     service.confirm(context.profile, site, words)
-    _sent(context, trouble)
+    yield from _sent(context, trouble)
     return {"site": site, "confirmed": True, "told": service.told(context.profile)}
 
 
 @command("federation.start")
-def start(context: Context, values: Values) -> Result:
+def start(context: Context, values: Values) -> Steps:
     """Propose the roster to all confirmed sites but those ``without``; return who has to sign."""
     without = values.items("without", 64)
     values.done()
     if any(type(each) is not str for each in without):
         values.refuse("without")
-    trouble = _caught_up(context)
+    trouble = yield from _caught_up(context)
     if trouble is not None:  # who has confirmed can be known only with the relay
         raise trouble
     service.start(context.profile, without=without)
-    _sent(context, None)
+    yield from _sent(context, None)
     return status_to_plain(federation_status(context.profile))
 
 
 @command("federation.status")
-def status(context: Context, values: Values) -> Result:
+def status(context: Context, values: Values) -> Steps:
     """Return where the federation stands, with what the relay has to say about joining if it can be reached."""
     values.done()
-    trouble = _caught_up(context)
+    trouble = yield from _caught_up(context)
     return {
         **status_to_plain(federation_status(context.profile)),
         "trouble": None if trouble is None else {"code": trouble.code, "params": dict(trouble.params)},
@@ -201,25 +203,25 @@ def _relay(context: Context) -> Iterator[service.Relay]:
         yield connect(known.address, known.federation_id)
 
 
-def _caught_up(context: Context) -> ConsiliumError | None:
+def _caught_up(context: Context) -> Generator[float, None, ConsiliumError | None]:
     """Take in what waits at the relay; return what stood in the way, if anything did."""
-    if service.membership(context.profile) is None:
+    if not service.open_to_joining(context.profile) and not service.unsaid(context.profile):
         return None
     try:
         with _relay(context) as relay:
-            service.catch_up(context.profile, relay)
+            yield from aside(context.owner, service.catch_up(context.profile, relay))
     except (EnvironmentProblem, PeerProblem) as trouble:
         service.shut_out(context.profile, trouble)
         return trouble
     return None
 
 
-def _sent(context: Context, trouble: ConsiliumError | None) -> None:
+def _sent(context: Context, trouble: ConsiliumError | None) -> Generator[float, None, None]:
     """Send what was said; raises Waiting ``agent.kept`` if that has to wait."""
     if trouble is None:
         try:
             with _relay(context) as relay:
-                service.advance(context.profile, relay)
+                yield from aside(context.owner, service.advance(context.profile, relay))
         except (EnvironmentProblem, PeerProblem) as error:
             trouble = error
     if trouble is not None:

@@ -42,16 +42,24 @@ def hold(
 
     ``ready`` is told our own profile when the first question can be asked. Ends by a signal, :func:`.pretend.stop`,
     ``job.cancel``, the end of the input, or when one of its processes ends. Raises Cancelled if it was not ready by
-    then, and what the making raises; EnvironmentProblem ``pretend.busy`` if another holder runs.
+    then, and what the making raises; EnvironmentProblem ``pretend.busy`` if another holder is making them. Where they
+    run already, this one looks on until they do not.
     """
     private_directory(place)
     if until_input_ends:
         end_with_input(job.cancel.cancel)
-    holder = _Holder(place, job)
-    with _alone(place), stopped_by_signals(job.cancel.cancel), holder.serving(), holder.awake(federation) as network:
-        holder.state = RUNNING
-        ready(pretend.own_profile(place))
-        holder.wait(network)
+    with stopped_by_signals(job.cancel.cancel):
+        if pretend.status(place).state == RUNNING:
+            ready(pretend.own_profile(place))
+            _wait(job, lambda: pretend.status(place).state == RUNNING)
+            return
+        holder = _Holder(place, job)
+        with _alone(place), holder.serving(), holder.awake(federation) as network:
+            holder.state = RUNNING
+            ready(pretend.own_profile(place))
+            _wait(job, lambda: network.whole)  # if one of its processes has ended, a new start repairs that
+            if not network.whole:
+                _log.warning("process_ended")
 
 
 class _Holder:
@@ -141,15 +149,6 @@ class _Holder:
         network.start_agents(places[1:])
         self._job.cancel.check()
 
-    def wait(self, network: Network) -> None:
-        """Wait until somebody wants the end, or one of the processes has ended: a new start repairs that."""
-        over = threading.Event()
-        with self._job.cancel.interrupting(over.set):
-            while not over.wait(_LOOK_SECONDS):
-                if not network.whole:
-                    _log.warning("process_ended")
-                    return
-
 
 class _Pace:
     """Adds to what the steps report how long the whole still takes."""
@@ -162,6 +161,14 @@ class _Pace:
         done, elapsed = pretend.overall(progress), time.monotonic() - self._began
         remaining = elapsed / done * (1 - done) if done > _TRUSTED_AFTER else None
         self._job.report(replace(progress, remaining_seconds=remaining))
+
+
+def _wait(job: Job, good: Callable[[], bool]) -> None:
+    """Wait until somebody wants the end, or all is not ``good`` any more."""
+    over = threading.Event()
+    with job.cancel.interrupting(over.set):
+        while not over.wait(_LOOK_SECONDS) and good():
+            pass
 
 
 @contextmanager

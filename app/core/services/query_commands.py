@@ -19,11 +19,15 @@ _LONGEST_TEXT = 1 << 16
 def explain(context: Context, values: Values) -> Result:
     """Say what ``text`` asks, whether and how it can be computed, and which sites cannot answer it; nothing is sent.
 
-    A mistake in it is part of the answer; see :func:`app.core.services.explaining.explain`.
+    A mistake in it is part of the answer; see :func:`app.core.services.explaining.explain`. With ``epsilon`` and how
+    many ``contributors`` there shall be, ``half_width`` is that of the 95 % interval which their noise implies.
     """
     text = values.string("text", _LONGEST_TEXT)
+    epsilon = _epsilon(values.string("epsilon", 64)) if values.given("epsilon") else None
+    contributors = values.number("contributors", 0, 64) if values.given("contributors") else 0
     values.done()
-    return explaining.explain(context.owner.member, text)
+    width = 0 if epsilon is None else asking.width_of_noise(epsilon, contributors)
+    return {**explaining.explain(context.owner.member, text), "half_width": width}
 
 
 @command("query.run", online=True)

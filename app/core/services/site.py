@@ -66,10 +66,12 @@ __all__ = [
     "invite",
     "join",
     "membership",
+    "open_to_joining",
     "receive",
     "shut_out",
     "start",
     "told",
+    "unsaid",
 ]
 
 _RESERVED = "joining federation"
@@ -368,9 +370,8 @@ def catch_up(profile: OpenProfile, relay: Relay) -> Talk[None]:
 
     Nothing is acknowledged: whoever receives for good gets it again, and finds it known.
     """
-    if not open_to_joining(profile):
-        if membership(profile) is not None:
-            yield from _deliver(profile, relay)
+    if not open_to_joining(profile):  # the roster is in force: what is left to say still leaves
+        yield from _deliver(profile, relay)
         return
     for _, data in (yield lambda: relay.receive(0)):
         if is_joining(data):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,7 +24,9 @@ PAGES = (
 """The pages in reading order; each is ``resources/help/<language>/<name>.md``."""
 
 _OF_VIEW = {"home": "first-steps", "settings": "shortcuts"}
-_AROUND = 36
+_AROUND = 40
+_LINKS = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_MARKS = re.compile(r"[`*|#]+|-{3,}|^ *-(?= )|^ *[0-9]+\.(?= )", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Page:
     @property
     def plain(self) -> str:
         """The words, without most of the marks."""
-        return " ".join(self.text.replace("`", "").replace("*", "").replace("|", " ").replace("#", " ").split())
+        return " ".join(_MARKS.sub(" ", _LINKS.sub(r"\1", self.text)).split())
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def find(wanted: str) -> list[Hit]:
 
 
 def _excerpt(plain: str, place: int, length: int) -> str:
-    begin, end = max(place - _AROUND, 0), place + length + _AROUND
-    before, after = "…" if begin else "", "…" if end < len(plain) else ""
-    return f"{before}{plain[begin:end].strip()}{after}"
+    """Return the words around a place, whole ones."""
+    begin, end = max(place - _AROUND, 0), min(place + length + _AROUND, len(plain))
+    begin = plain.find(" ", begin, place) + 1 if begin else 0
+    end = max(plain.rfind(" ", place + length, end), place + length) if end < len(plain) else end
+    return f"{'…' if begin else ''}{plain[begin:end].strip()}{'…' if end < len(plain) else ''}"

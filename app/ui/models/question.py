@@ -48,12 +48,16 @@ class Question:
 
 def question(query: bytes, catalogue: bytes) -> Question:
     """Return the question in the preferred language; raises as the readers of queries and catalogues."""
-    asked, known, language = Query.from_cbor(query), Catalogue.from_cbor(catalogue), preferred_language()
-    words = sentence(asked, known, language, _marked)
+    return question_of(Query.from_cbor(query), Catalogue.from_cbor(catalogue))
+
+
+def question_of(query: Query, catalogue: Catalogue) -> Question:
+    """Return the question in the preferred language."""
+    words = sentence(query, catalogue, preferred_language(), _marked)
     parts: list[str] = []
     for piece in words.split(_BEGIN):
         parts += piece.split(_END)
-    return Question(tuple(parts), sentence(asked, known, language, _bare))
+    return Question(tuple(parts))
 
 
 def _marked(key: str, /, language: str | None = None, **params: object) -> str:

@@ -11,6 +11,7 @@ from PySide6.QtGui import (
     QKeySequence,
     QResizeEvent,
     QShortcut,
+    QTextBlock,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
@@ -118,6 +119,7 @@ class Reader(QTextBrowser):
             return
         self.title, self._text = title, words
         self._write()
+        self.moveCursor(QTextCursor.MoveOperation.Start)
         self.verticalScrollBar().setValue(0)
 
     def mark(self, wanted: str) -> None:
@@ -128,8 +130,8 @@ class Reader(QTextBrowser):
             cursor = QTextCursor(self.document())
             while not (cursor := self.document().find(word, cursor)).isNull():
                 selection = QTextEdit.ExtraSelection()
-                selection.cursor = cursor  # type: ignore[attr-defined]
-                selection.format.setBackground(QColor(theme().colour("causoft")))  # type: ignore[attr-defined]
+                selection.cursor = cursor
+                selection.format.setBackground(QColor(theme().colour("causoft")))
                 selections.append(selection)
                 found = found or QTextCursor(cursor)
         self.setExtraSelections(selections)
@@ -160,19 +162,20 @@ def _dress(cursor: QTextCursor) -> None:
     """Give a block its spacing, a heading its size, code its look, links their colour."""
     look, format_ = theme(), QTextBlockFormat(cursor.blockFormat())
     level = format_.headingLevel()
-    code = format_.hasProperty(QTextFormat.Property.BlockCodeFence) or format_.hasProperty(
-        QTextFormat.Property.BlockCodeLanguage
-    )
+    code = _is_code(cursor.block())
     listed = cursor.currentList() is not None
     format_.setLineHeight(100 if level or code else 140, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
     format_.setTopMargin({1: 0, 2: 18, 3: 12}.get(level, 0))
-    format_.setBottomMargin(0 if code else 4 if listed else 8)
+    format_.setBottomMargin(4 if listed else 8)
     if code:
+        format_.setTopMargin(0 if _is_code(cursor.block().previous()) else 4)
+        format_.setBottomMargin(0 if _is_code(cursor.block().next()) else 12)
         format_.setBackground(look.colour("sunken"))
         format_.setLeftMargin(12)
         format_.setRightMargin(12)
     cursor.setBlockFormat(format_)
     if not level and not code:
+        _dress_code(cursor)
         return
     characters = QTextCharFormat()
     style = _HEADINGS.get(level, Style.STRONG) if level else Style.CODE
@@ -180,6 +183,30 @@ def _dress(cursor: QTextCursor) -> None:
     characters.setFontWeight(QFont.Weight(TYPES[style].weight))
     cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
     cursor.mergeCharFormat(characters)
+
+
+def _is_code(block: QTextBlock) -> bool:
+    return block.isValid() and any(
+        block.blockFormat().hasProperty(each)
+        for each in (QTextFormat.Property.BlockCodeFence, QTextFormat.Property.BlockCodeLanguage)
+    )
+
+
+def _dress_code(cursor: QTextCursor) -> None:
+    """Give the code within a line its size."""
+    block = cursor.block()
+    places = []
+    for each in block.textFormats():
+        if each.format.fontFixedPitch():
+            places.append((block.position() + each.start, each.length))
+    characters = QTextCharFormat()
+    font = theme().font(Style.CODE)
+    characters.setFontFamilies([font.family()])
+    characters.setFontPointSize(font.pointSizeF())
+    for begin, length in places:
+        cursor.setPosition(begin)
+        cursor.setPosition(begin + length, QTextCursor.MoveMode.KeepAnchor)
+        cursor.mergeCharFormat(characters)
 
 
 def _dress_table(table: QTextTable) -> None:

@@ -191,7 +191,7 @@ class _Delegate(QStyledItemDelegate):
             height += 6 + _chip_height()
         if entry.chips:
             height += 6 + _flow_height(entry, width - 2 * _PAD - 12)
-        return QSize(width, max(height, _PAD + _WELL) + _PAD)
+        return QSize(width, max(height, _PAD + _WELL if entry.initials else 0) + _PAD)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         entry: Entry = index.data(ENTRY)

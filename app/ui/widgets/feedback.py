@@ -26,6 +26,9 @@ _LOOK = {
 }
 
 
+_EMPTY_WIDTH = 460
+
+
 class Icon(QWidget):
     """An icon of a size in a colour token; it means nothing on its own, so screen readers skip it."""
 
@@ -149,18 +152,17 @@ class EmptyState(QWidget):
         says = Label(words, Style.BODY, "text2", wrap=True)
         for label in (heading, says):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-            label.setMaximumWidth(460)
-            label.setMinimumWidth(300)
+        middle = QWidget()  # of a fixed width, so that lines are counted before the height is shared out
+        middle.setFixedWidth(_EMPTY_WIDTH)
+        inside = column(heading, says)
+        inside.insertWidget(0, Icon(icon_name, 40, "text3"), 0, Qt.AlignmentFlag.AlignHCenter)
+        if action is not None:
+            inside.addSpacing(8)
+            inside.addWidget(Button(action[0], "primary", pressed=action[1]), 0, Qt.AlignmentFlag.AlignHCenter)
+        middle.setLayout(inside)
         layout = QVBoxLayout(self)
         layout.addStretch(2)
-        centre = Qt.AlignmentFlag.AlignHCenter
-        layout.addWidget(Icon(icon_name, 40, "text3"), 0, centre)
-        layout.addSpacing(8)
-        layout.addWidget(heading, 0, centre)
-        layout.addWidget(says, 0, centre)
-        if action is not None:
-            layout.addSpacing(8)
-            layout.addWidget(Button(action[0], "primary", pressed=action[1]), 0, centre)
+        layout.addLayout(row(None, middle, None))
         layout.addStretch(3)
 
 

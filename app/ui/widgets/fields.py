@@ -52,12 +52,12 @@ class Field(QWidget):
         control.setAccessibleName(label)
         control.setAccessibleDescription(hint)
         self._below = Label(hint, Style.CAPTION, "text2", wrap=True)
-        self._below.setVisible(bool(hint))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         for each in (name, control, self._below):
             layout.addWidget(each)
+        self._below.setVisible(bool(hint))  # not earlier: what has no parent would be a window for a moment
 
     def refuse(self, reason: str) -> None:
         """Say why what was entered cannot be; an empty reason takes it back."""

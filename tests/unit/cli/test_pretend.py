@@ -13,9 +13,10 @@ from app.cli.main import main
 from app.core import paths
 from app.core.clock import SystemClock
 from app.core.errors import EnvironmentProblem
-from app.core.jobs.job import Progress
+from app.core.jobs.job import Job, Progress
 from app.core.secret import SecretBytes
 from app.core.services import pretend, pretend_holder
+from app.core.services.local_socket import Server, greeting
 from app.core.services.pretend import Made
 from app.core.services.profile import PRETEND_PASSPHRASE, create_profile, open_profile
 from app.core.store.lock import OwnerLock
@@ -100,7 +101,26 @@ def test_two_holders_cannot_be(place: Path) -> None:
         OwnerLock.acquire(place / pretend.LOCK, program="another", now=SystemClock().now()),
         pytest.raises(EnvironmentProblem, match=r"pretend\.busy"),
     ):
-        pretend_holder.hold(place, pretend.Job(), lambda _: None, federation="x")
+        pretend_holder.hold(place, Job(), lambda _: None, federation="x")
+
+
+def test_where_they_run_already_another_looks_on(place: Path) -> None:
+    place.mkdir()
+    server = Server(place, lambda channel: None, lambda: greeting(place, "another", pretend.RUNNING))
+    try:
+        assert pretend.status(place).state == pretend.RUNNING
+        assert pretend.start(place=place) is None
+        job, seen = Job(), list[Path]()
+
+        def ready(profile: Path) -> None:
+            seen.append(profile)
+            job.cancel.cancel()
+
+        pretend_holder.hold(place, job, ready, federation="x")
+        assert seen == [place / "site-1"]
+        pretend_holder.hold(place, Job(), lambda _: server.close(), federation="x")  # they end under its eyes
+    finally:
+        server.close()
 
 
 def test_the_parts_make_up_the_whole() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
-from PySide6.QtWidgets import QFileDialog, QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from app.core.errors import ConsiliumError
 from app.core.services.commands import Result
@@ -19,7 +20,7 @@ from app.ui.views.federation.ceremony import CeremonyPanel
 from app.ui.views.federation.entry import Entry
 from app.ui.views.federation.gather import Gather
 from app.ui.views.federation.keys import CheckDialog, FileDialog, SheetDialog
-from app.ui.views.federation.model import CEREMONY, FAILED, JOINING, NONE, READY, SIGNING, Federation
+from app.ui.views.federation.model import JOINING, NONE, READY, Federation
 from app.ui.views.federation.sentences import subtitle
 from app.ui.views.federation.sites import Sites
 from app.ui.views.view import View
@@ -30,6 +31,7 @@ from app.ui.widgets.layout import clear, column, header, row, scrolling
 
 _ASIDE = 352
 _CREATE = "create"
+_Panel = TypeVar("_Panel", bound=QWidget)
 
 
 class FederationView(View):
@@ -45,22 +47,15 @@ class FederationView(View):
         self._told: tuple[object, ...] = ()
         self._dismissed: set[object] = set()
         self._checked = False
-        self.entry = Entry(context, self._changed)
-        self.gather = Gather(context, self._changed)
-        self.ceremony = CeremonyPanel(context, self._changed)
-        self.sites = Sites()
-        self._panels: dict[str, QWidget] = {
-            NONE: self.entry, JOINING: self.gather, SIGNING: self.ceremony, CEREMONY: self.ceremony,
-            FAILED: self.ceremony, READY: self.sites,
-        }  # fmt: skip
         self.relay = RelayCard(context)
         keys = KeyCard(self.print_sheet, self.save_backup, self.check_backup)
         self.aside = Aside(QuorumCard(), keys, self.relay, PretendCard(self.remove_pretend))
         self._head = QVBoxLayout()
-        self._header: QFrame | None = None
         self._head_shown: tuple[str, ...] = ()
         self.page.addLayout(self._head)
-        left = column(self.banners, *dict.fromkeys(self._panels.values()), None, gap=14)
+        self._panels = column(gap=0)
+        self._shown: QWidget | None = None
+        left = column(self.banners, self._panels, None, gap=14)
         self.aside.setFixedWidth(_ASIDE)
         both = row(left, gap=20)
         both.setStretchFactor(left, 1)
@@ -69,6 +64,33 @@ class FederationView(View):
         self.page.addWidget(scrolling(column(both, margins=(VIEW, 16, VIEW, VIEW))), 1)
         context.standing.changed.connect(self._show)
         self._show()
+
+    # --- the panels, made when they are first needed ----------------------------------------------------------
+
+    @cached_property
+    def entry(self) -> Entry:
+        """The ways into a federation."""
+        return self._put(Entry(self.context, self._changed))
+
+    @cached_property
+    def gather(self) -> Gather:
+        """Coming together."""
+        return self._put(Gather(self.context, self._changed))
+
+    @cached_property
+    def ceremony(self) -> CeremonyPanel:
+        """Setting up together."""
+        return self._put(CeremonyPanel(self.context, self._changed))
+
+    @cached_property
+    def sites(self) -> Sites:
+        """The sites of a federation that is ready."""
+        return self._put(Sites())
+
+    def _put(self, panel: _Panel) -> _Panel:
+        self._panels.addWidget(panel)
+        panel.hide()
+        return panel
 
     # --- what is known ----------------------------------------------------------------------------------------
 
@@ -113,20 +135,33 @@ class FederationView(View):
 
     def _show(self) -> None:
         found, overview = self.found, self.context.standing.overview
-        panel = self._panels.get(found.stage)
-        for each in dict.fromkeys(self._panels.values()):
-            each.setVisible(each is panel)
+        panel: QWidget | None = None
+        match found.stage:
+            case "none":
+                panel = self.entry
+            case "joining":
+                self.gather.show_found(found)
+                panel = self.gather
+            case "signing" | "ceremony" | "failed":
+                self.ceremony.show_found(found, overview)
+                panel = self.ceremony
+            case "ready":
+                self.sites.show_found(found, overview)
+                panel = self.sites
+        self._show_panel(panel)
         self._show_header()
         self.aside.setVisible(found.stage not in {"", NONE} or overview.pretend)
         self.relay.setVisible(bool(found.relay))
         self.aside.show_found(found, pretend=overview.pretend, keys=self._keys)
-        if found.stage == JOINING:
-            self.gather.show_found(found)
-        elif found.stage in {SIGNING, CEREMONY, FAILED}:
-            self.ceremony.show_found(found, overview)
-        elif found.stage == READY:
-            self.sites.show_found(found, overview)
         self._show_banners()
+
+    def _show_panel(self, panel: QWidget | None) -> None:
+        if panel is self._shown:
+            return
+        for each, shown in ((self._shown, False), (panel, True)):
+            if each is not None:
+                each.setVisible(shown)
+        self._shown = panel
 
     def _show_header(self) -> None:
         found = self.found

@@ -14,6 +14,7 @@ from app.core.federation.trust import RelayAddress
 from app.core.services import site as service
 from app.core.services.federation_status import SIGNING_TIME, Stage, State, status, traffic
 from app.core.services.member import Member
+from app.core.services.talking import at_once
 from tests.federation_sites import CATALOGUE, PARAMETERS, Inline, LocalPost
 from tests.joining_sites import ADDRESS, CODE, Gathering
 
@@ -319,28 +320,30 @@ def test_what_people_do_wrong_is_said(tmp_path: Path) -> None:
         with refused("joining.other_site"):
             g.join("C", text)
         with refused("joining.has_federation"):
-            service.join(g["A"], g.connector("A"), text)
+            at_once(service.join(g["A"], g.connector("A"), text))
         with refused("joining.not_joined"):
             service.confirm(g["A"], "B", "one two")
         with refused("joining.unknown_site"):
             service.confirm(g["A"], "Z", "one two")
         g.join("B", text)
         with refused("joining.not_creator"):
-            service.invite(g["B"], g.line("B"), "D")
+            at_once(service.invite(g["B"], g.line("B"), "D"))
         with refused("joining.unknown_site"):
             service.confirm(g["B"], "Z", "one two")
 
 
 def create(g: Gathering, *, code: str = CODE, name: str = "Lung", quorum: int | None = None) -> None:
-    service.create_federation(
-        g["A"],
-        g.connector("A"),
-        address=ADDRESS,
-        code=code,
-        name=name,
-        catalogue=CATALOGUE,
-        quorum=quorum,
-        parameters=PARAMETERS,
+    at_once(
+        service.create_federation(
+            g["A"],
+            g.connector("A"),
+            address=ADDRESS,
+            code=code,
+            name=name,
+            catalogue=CATALOGUE,
+            quorum=quorum,
+            parameters=PARAMETERS,
+        )
     )
 
 
@@ -349,14 +352,16 @@ def test_a_wrong_address_can_be_corrected_before_the_relay_has_agreed(tmp_path: 
         elsewhere = RelayAddress("https://wrong.example")
         g.relay.down = True
         with pytest.raises(ConsiliumError):
-            service.create_federation(
-                g["A"],
-                lambda address, federation: g.line("A"),
-                address=elsewhere,
-                code="",
-                name="Lung",
-                catalogue=CATALOGUE,
-                parameters=PARAMETERS,
+            at_once(
+                service.create_federation(
+                    g["A"],
+                    lambda address, federation: g.line("A"),
+                    address=elsewhere,
+                    code="",
+                    name="Lung",
+                    catalogue=CATALOGUE,
+                    parameters=PARAMETERS,
+                )
             )
         assert service.membership(g["A"]) is None
         g.relay.down = False

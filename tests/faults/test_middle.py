@@ -1,0 +1,247 @@
+"""Everything wrong on the way to a real relay: messages lost, late, twice, out of order, cut and altered, both ways.
+
+Joining, ceremony and query come to the right end; nothing is done or said twice; what was altered is refused and
+recorded, and nothing else is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.core.clock import SystemClock
+from app.core.errors import ConsiliumError, EnvironmentProblem, PeerProblem, ProtocolViolation
+from app.core.services import member as members
+from app.core.services import site as service
+from app.core.services.commands import Waiting
+from app.core.services.membership import membership
+from app.core.services.profile import OpenProfile
+from app.core.store.peek import peek
+from tests.agent_sites import opened
+from tests.crash import leftovers
+from tests.faults.hospitals import said_once
+from tests.federation_sites import CATALOGUE, PARAMETERS, Inline, KnownNumber
+from tests.joining_sites import open_site
+from tests.middle import ALTERING, ANSWERS, ENVELOPES, REQUESTS, Middle
+from tests.relay_server import RelayServer, relay
+from tests.relay_sites import RelaySites, quick_post
+
+__all__ = ["relay"]
+EVERYTHING = (*REQUESTS, *ANSWERS, *ENVELOPES)
+NOT_ALTERING = tuple(kind for kind in EVERYTHING if kind not in ALTERING)
+GROUPS = {"whole": NOT_ALTERING, "altered": ALTERING, "everything": EVERYTHING}
+ASKED = {"text": "smoker", "epsilon": "", "sites": [], "minimum": 0, "deadline": 0, "purpose": "A test", "wait": 120}
+
+
+@pytest.fixture
+def between(relay: RelayServer) -> Iterator[Callable[..., Middle]]:
+    made: list[Middle] = []
+
+    def put(kinds: tuple[str, ...], rate: float, seed: int) -> Middle:
+        made.append(Middle(relay, kinds, rate, seed))
+        return made[-1]
+
+    yield put
+    for each in made:
+        each.close()
+
+
+@pytest.fixture(autouse=True)
+def known_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every site answers 100 times its position."""
+    monkeypatch.setattr(
+        members, "DatasetContributor", lambda site: KnownNumber(100 * site.position, keys=site.key_directory)
+    )
+
+
+# --- ceremony and query ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_ceremony_and_a_query_come_to_their_end(
+    tmp_path: Path, relay: RelayServer, between: Callable[..., Middle], group: str
+) -> None:
+    middle = between(GROUPS[group], 0.25, 7)
+    sites = RelaySites(tmp_path / "sites", relay, middle.address)
+    with sites.running(1, 2, 3):
+        assert [sites.call(position, "test.ready")["state"] for position in (1, 2, 3)] == ["ready"] * 3
+        assert asked(sites, 1)["answer"]["count"] == 600
+        wait_until(lambda: all(set(queries(sites, position).values()) == {"done"} for position in (1, 2, 3)))
+    assert {kind for kind, times in middle.done.items() if times} >= set(GROUPS[group]) - {"reorder request"}
+    judge(sites, altered=group != "whole")
+
+
+def asked(sites: RelaySites, asker: int) -> dict[str, Any]:
+    """Ask, and wait for the answer, also when the relay could not be reached at first."""
+    try:
+        return sites.call(asker, "query.run", ASKED)
+    except Waiting:
+        newest = sites.call(asker, "query.list")["queries"][0]["id"]
+    while True:
+        with suppress(Waiting):
+            return sites.call(asker, "query.wait", {"id": newest[:12], "wait": 60})
+
+
+def queries(sites: RelaySites, position: int) -> dict[bytes, str]:
+    return peek(sites.directories[position - 1], kind="query").sessions
+
+
+def wait_until(done: Callable[[], bool], seconds: float = 60.0) -> None:
+    never = threading.Event()
+    for _ in range(int(seconds / 0.05)):
+        if done():
+            return
+        never.wait(0.05)
+    raise AssertionError("it never came to that")
+
+
+def judge(sites: RelaySites, *, altered: bool) -> None:
+    """One share a site, everything said once, nothing left over, and only what was altered refused."""
+    refused: Counter[str] = Counter()
+    [query] = queries(sites, 1)
+    for position, directory in enumerate(sites.directories, start=1):
+        with opened(directory) as profile:
+            shares = profile.store.shares.of_session(query)
+            assert [each.attempt for each in shares] == [1]
+            assert profile.store.sealed_secrets.names() == ("dealt share",)
+            assert leftovers(directory) == []
+            member = members.Member(profile, Inline(), quick_post(*nowhere(profile)))
+            said_once(member, query)
+            if position == 1:
+                result = member.desk.result(query)
+                assert result is not None
+                assert result.numbers == (600,)
+            refused += Counter(each.code for each in profile.store.refusals.all())
+    if altered:
+        assert refused.keys() <= BY_ALTERING, refused
+        assert refused
+    else:
+        assert not refused
+
+
+BY_ALTERING = {
+    "envelope.malformed", "envelope.unknown_version", "envelope.unknown_type", "envelope.foreign_federation",
+    "envelope.stranger", "envelope.bad_signature", "envelope.not_for_us", "mail.id_used_twice", "blob.altered",
+}  # fmt: skip
+"""What altered bytes are refused as; a blob's are found out by its name."""
+
+
+def nowhere(profile: OpenProfile) -> Any:
+    from app.core.federation.trust import RelayAddress  # noqa: PLC0415
+
+    return RelayAddress("https://nowhere.invalid"), bytes(32), profile.member_key
+
+
+# --- a relay that alters for good -----------------------------------------------------------------------------------
+
+
+def test_what_a_relay_alters_for_good_is_refused_and_said(
+    tmp_path: Path, relay: RelayServer, monkeypatch: pytest.MonkeyPatch, between: Callable[..., Middle]
+) -> None:
+    """Nothing wrong comes of it: the ceremony waits, says for whom, and goes on when the message comes as it was."""
+    middle = between((), 0.0, 1)
+    honest: list[bool] = []
+
+    def shuffled(self: Middle, waiting: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        return waiting if honest else [(cursor, data[:-1] + bytes([data[-1] ^ 1])) for cursor, data in waiting]
+
+    monkeypatch.setattr(Middle, "shuffled", shuffled)
+    sites = RelaySites(tmp_path / "sites", relay, middle.address)
+    with sites.running(1, 2, 3):
+        wait_until(lambda: all(refusals(sites, position) >= 2 for position in (1, 2, 3)))
+        assert set(peek(sites.directories[0], kind="ceremony").sessions.values()) == {"running"}
+        status = sites.call(1, "federation.status")
+        assert {each["code"] for each in status["refusals"]} == {"envelope.bad_signature"}
+        honest.append(True)
+        assert [sites.call(position, "test.ready")["state"] for position in (1, 2, 3)] == ["ready"] * 3
+
+
+def refusals(sites: RelaySites, position: int) -> int:
+    return len(sites.call(position, "federation.status")["refusals"])
+
+
+# --- joining --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("group", ["whole", "everything"])
+def test_joining_comes_to_its_end(
+    tmp_path: Path, relay: RelayServer, between: Callable[..., Middle], group: str
+) -> None:
+    middle = between(GROUPS[group], 0.25, 3)
+    clock: Any = SystemClock()
+    names = ("A", "B", "C")
+    sites = {name: open_site(tmp_path / name, name, clock) for name in names}
+    posts: dict[str, Any] = {}
+
+    def connect(name: str) -> service.Connect:
+        def made(address: Any, federation: bytes) -> Any:
+            found = posts[name] = posts.get(name) or quick_post(address, federation, sites[name].member_key)
+            return found
+
+        return made
+
+    def again(call: Callable[[], Any]) -> Any:
+        for _ in range(60):
+            with suppress(EnvironmentProblem, PeerProblem, ProtocolViolation):
+                return call()
+        return call()
+
+    again(
+        lambda: (
+            service.create_federation(
+                sites["A"],
+                connect("A"),
+                address=middle.address,
+                code=code,
+                name="Lung",
+                catalogue=CATALOGUE,
+                parameters=PARAMETERS,
+            )
+            if (code := codes[0])
+            else None
+        )
+    ) if (codes := [relay.code()]) else None
+    for name in names[1:]:
+        text = again(lambda name=name: service.invite(sites["A"], posts["A"], name)).to_text()
+        words = " ".join(again(lambda name=name, text=text: service.join(sites[name], connect(name), text)).words)
+        wait_until(lambda name=name: joined(sites, posts, name))
+        service.confirm(sites["A"], name, words)
+        service.confirm(sites[name], "A", words)
+    wait_until(lambda: everybody(sites, posts) and started(sites["A"]))
+    wait_until(lambda: everybody(sites, posts) and all(each.roster is not None for each in sites.values()))
+    hashes = {each.roster.hash for each in sites.values() if each.roster is not None}
+    assert len(hashes) == 1
+    for each in sites.values():
+        codes_ = {refusal.code for refusal in each.store.refusals.all()}
+        assert codes_ <= (BY_ALTERING | {"envelope.body_damaged"} if group == "everything" else set())
+        each.close()
+    for post in posts.values():
+        post.close()
+
+
+def joined(sites: dict[str, OpenProfile], posts: dict[str, Any], name: str) -> bool:
+    everybody(sites, posts)
+    return any(each.session.state == "joined" for each in service.creator_desk(sites["A"]).sites() if each.site == name)
+
+
+def started(creator: OpenProfile) -> bool:
+    try:
+        service.start(creator)
+    except ConsiliumError as error:
+        return error.code == "joining.started"
+    return True
+
+
+def everybody(sites: dict[str, OpenProfile], posts: dict[str, Any]) -> bool:
+    """Let every site that has a line read and say what there is."""
+    for name, post in posts.items():
+        if membership(sites[name]) is not None:
+            with suppress(EnvironmentProblem, PeerProblem, ProtocolViolation):
+                service.catch_up(sites[name], post)
+    return True
