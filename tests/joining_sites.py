@@ -247,13 +247,18 @@ class Gathering:
             return False
         new = False
         with suppress(PeerProblem):  # not a member any more
-            me = line._me()
-            while me.mailbox:
-                with suppress(ConsiliumError):
-                    new |= service.receive(profile, me.mailbox[0])
-                me.mailbox.pop(0)
+            new |= self.receive(name)
             with suppress(ConsiliumError):
                 new |= at_once(service.advance(profile, line))
+        return new
+
+    def receive(self, name: str) -> bool:
+        """Let one site take in what waits for it; return whether anything was new."""
+        me, new = self.line(name)._me(), False
+        while me.mailbox:
+            with suppress(ConsiliumError):
+                new |= service.receive(self[name], me.mailbox[0])
+            me.mailbox.pop(0)
         return new
 
     def settle(self) -> None:

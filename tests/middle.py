@@ -1,7 +1,7 @@
 """A middle between clients and the real relay that reads what passes and does everything wrong that can go wrong.
 
-It serves TLS with the relay's own certificate, speaks HTTP with both sides, and draws a fault for every exchange: of the
-request, of the answer, or of the envelopes in a mailbox's answer (as a relay would that has lost its mind).
+It serves TLS with the relay's own certificate, speaks HTTP with both sides, and draws a fault for every exchange: of
+the request, of the answer, or of the envelopes in a mailbox's answer (as a relay would that has lost its mind).
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _PAGE = b"<html>The hospital's proxy is being serviced.</html>"
 
 @dataclass
 class Middle:
-    """Stands in front of ``relay``; of all exchanges the part ``rate`` gets a fault out of ``kinds``."""
+    """Stands in front of ``relay``; each of ``kinds`` happens to the part ``rate`` of all exchanges that it can."""
 
     relay: RelayServer
     kinds: Sequence[str]
-    rate: float = 0.2
+    rate: float = 0.05
     seed: int = 0
     done: Counter[str] = field(default_factory=Counter)
     """How often which fault has happened."""
@@ -81,7 +81,7 @@ class Middle:
         """Return the fault that this happens to, or an empty text."""
         possible = [kind for kind in among if kind in self.kinds]
         with self._lock:
-            if not possible or self._draw.random() >= self.rate:
+            if not possible or self._draw.random() >= self.rate * len(possible):
                 return ""
             kind = self._draw.choice(possible)
             self.done[kind] += 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from app.core.crypto.identity import MemberKey
@@ -46,8 +44,6 @@ def key_of(directory: Path) -> MemberKey:
 
 def quick_post(address: RelayAddress, federation: bytes, key: MemberKey) -> RelayPost:
     """A client that does not pause long between its tries, and not at all once it is closed."""
-    pause: list[Callable[[float], object]] = []
-    post = RelayPost(address, federation, key, proxy=ProxySetting("none"), sleep=lambda seconds: pause[0](seconds))
-    closed: threading.Event = post.line._closed
-    pause.append(lambda seconds: closed.wait(seconds * QUICK))
+    post = RelayPost(address, federation, key, proxy=ProxySetting("none"))
+    post.line._sleep = lambda seconds: post.line._closed.wait(seconds * QUICK)
     return post

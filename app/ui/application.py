@@ -211,7 +211,8 @@ class Program(QObject):
         self.open(None)
 
     def _without_pretend(self) -> None:
-        """Go back to the site's own profile, if it has one."""
+        """Go back to the site's own profile, if it has one; nothing remembers the other."""
+        self.preferences.profile = paths.default_profile()
         directory = choose_profile(self.preferences, None)
         if directory is not None and self.window is None:
             self._opened(directory)

@@ -19,7 +19,7 @@ from PySide6.QtCore import QObject, Signal
 from shiboken6 import isValid
 
 from app.core import log
-from app.core.errors import Bug, ConsiliumError, EnvironmentProblem
+from app.core.errors import Bug, ConsiliumError
 from app.core.jobs.job import Cancelled, CancelToken, Job, Progress
 from app.core.services.commands import Result, Waiting
 from app.core.services.connect import connect
@@ -95,6 +95,8 @@ class Bridge(QObject):
     """Something has changed at the site: whoever shows something asks again."""
     connection_changed = Signal()
     """:attr:`connection` has changed."""
+    missing = Signal()
+    """Nothing has the profile open: somebody has to start its owner."""
     failed = Signal(object)
     """A call failed that nobody else listens for."""
     _noticed = Signal(str, bool)
@@ -177,6 +179,10 @@ class Bridge(QObject):
             self.failed.emit(error)
 
     def _watch(self) -> None:
+        with suppress(RuntimeError):  # the application is gone, and the bridge with it
+            self._watch_until_closed()
+
+    def _watch_until_closed(self) -> None:
         number = 0
         while not self._closing.is_set():
             try:
@@ -194,10 +200,11 @@ class Bridge(QObject):
                 if self._closing.is_set():
                     return
                 self.problem = error
-                self._tell(LOST if self.connection != STARTING or not _absent(error) else STARTING, changed=False)
+                absent = error.code == "owner.none"
+                self._tell(STARTING if absent and self.connection == STARTING else LOST, changed=False)
+                if absent:
+                    self.missing.emit()
                 self._closing.wait(_AGAIN_SECONDS)
-            except RuntimeError:  # the application is gone
-                return
 
     def _tell(self, connection: str, *, changed: bool) -> None:
         self._noticed.emit(connection, changed)
@@ -210,7 +217,3 @@ class Bridge(QObject):
             self.connection_changed.emit()
         if changed:
             self.changed.emit()
-
-
-def _absent(error: ConsiliumError) -> bool:
-    return isinstance(error, EnvironmentProblem) and error.code == "owner.none"

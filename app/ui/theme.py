@@ -71,6 +71,7 @@ class Theme(QObject):
         kind, base = TYPES[style], self._application.font()
         fixed = QFontDatabase.SystemFont.FixedFont
         font = QFontDatabase.systemFont(fixed) if style is Style.CODE else QFont(base)
+        font.setFamilies(font.families())  # said expressly: else a widget keeps the family of its parent
         size = base.pointSizeF() if base.pointSizeF() > 0 else base.pixelSize() * 0.75
         font.setPointSizeF(size * kind.ratio)
         font.setWeight(QFont.Weight(kind.weight))
@@ -91,6 +92,7 @@ class Theme(QObject):
     def _sheet(self) -> str:
         base = self._application.font().pointSizeF()
         sizes = {f"size_{style.value}": f"{base * kind.ratio:.2f}pt" for style, kind in TYPES.items()}
+        sizes["code_family"] = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont).family()
         arrows = {
             "icon_chevron_down": _tinted_file("chevron-down", self.colours["text2"]),
             "icon_chevron_up": _tinted_file("chevron-up", self.colours["text2"]),

@@ -62,6 +62,7 @@ class Window(QMainWindow):
         self._views: dict[str, View] = {}
         self._build()
         self.bridge.connection_changed.connect(self._connection)
+        self.bridge.missing.connect(self.agent.ensure)
         self.bridge.failed.connect(self.fail)
         self.agent.died.connect(self._agent_died)
         self._standing.changed.connect(self._stand)
@@ -95,8 +96,7 @@ class Window(QMainWindow):
         self.setCentralWidget(whole)
 
     def start(self) -> None:
-        """Start the owner if there is none, and listen to it."""
-        self.agent.ensure()
+        """Listen to the owner, which is started if there is none."""
         self.bridge.watch()
 
     # --- places -----------------------------------------------------------------------------------------------
@@ -157,7 +157,6 @@ class Window(QMainWindow):
 
     def _connection(self) -> None:
         if self.bridge.connection == LOST:
-            self.agent.ensure()
             if self.bridge.problem is not None and self.bridge.problem.code != "owner.none":
                 self.fail(self.bridge.problem)
         else:
@@ -206,6 +205,7 @@ class Window(QMainWindow):
             event.ignore()
             self.hide()
             return
+        self.hide()  # what ends now may take a moment; nobody has to look at it
         self.end()
         event.accept()
 

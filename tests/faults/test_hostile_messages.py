@@ -334,7 +334,7 @@ def saying(round_: str, change: Callable[[Federation, dict[str, Any]], Any]) -> 
     """Site 3 reveals something else in a round."""
 
     def spoil(federation: Federation) -> None:
-        payloads = federation[3].ceremony._payloads
+        payloads = federation[3].ceremony._parts.payloads
         original = payloads[round_]
         payloads[round_] = lambda *given: change(federation, original(*given))
 
@@ -354,7 +354,7 @@ def dealing(change: Callable[[bytes], bytes]) -> Callable[[Federation, dict[str,
 
     def deal(federation: Federation, payload: dict[str, Any]) -> dict[str, Any]:
         node = federation[3]
-        context = node.ceremony._dealt_context(3, 1)
+        context = node.ceremony._parts.dealt_context(3, 1)
         name, size = payload["blobs"][0]
         plain = federation[1].site.key.open("dealt share v1", node.profile.blobs.get(name, limit=size), context)
         sealed = federation.roster.keys[1].seal_to("dealt share v1", change(plain), context)

@@ -80,7 +80,7 @@ def test_a_worker_killed_while_it_builds_the_keys_leaves_no_keys(tmp_path: Path)
         def dying(kind: str) -> None:
             if kind == "before build_keys" and not reached:
                 reached.append(kind)
-                building = federation[1].ceremony._building
+                building = federation[1].ceremony._parts.building
                 (building / "public_key.bin").write_bytes(b"half a key")
                 (building / "relinearization.3.seal").mkdir()
                 killer.found, killer._seen = 0, set()
@@ -96,7 +96,7 @@ def test_a_worker_killed_while_it_builds_the_keys_leaves_no_keys(tmp_path: Path)
 def test_a_failing_ceremony_killed_before_it_sweeps_is_swept_later(tmp_path: Path) -> None:
     with Federation(tmp_path, 2, 2) as federation, pytest.MonkeyPatch.context() as patch:
         killer = Killer(federation, 1, stride=10_000)
-        payloads = federation[2].ceremony._payloads
+        payloads = federation[2].ceremony._parts.payloads
         original = payloads[rounds.CHECK]
         payloads[rounds.CHECK] = lambda *given: original(*given) | {"shares": [[0, b"no share"]]}
         sweep = ceremonies.Ceremony._sweep

@@ -109,13 +109,13 @@ class AlteringPost:
 
 def test_a_blob_that_cannot_be_fetched_is_waited_for_and_named(tmp_path: Path) -> None:
     with Federation(tmp_path, 2, 2) as federation:
-        federation[1].ceremony._post = AlteringPost()
+        federation[1].ceremony._parts._post = AlteringPost()
         federation.settle()
         status = federation[1].ceremony.advance()
         assert (status.state, status.round) == ("running", rounds.RELINEARIZATION_2)
         assert (status.waiting_for, status.code) == (("Site 2",), "post.blob_altered")
         assert {code for code, _ in federation[1].refusals} == {"blob.altered"}
-        federation[1].ceremony._post = federation.post
+        federation[1].ceremony._parts._post = federation.post
         federation.settle()
         assert {node.ceremony.advance().state for node in federation.nodes.values()} == {ceremonies.READY}
 

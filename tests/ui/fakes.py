@@ -40,6 +40,7 @@ class FakeBridge(QObject):
 
     changed = Signal()
     connection_changed = Signal()
+    missing = Signal()
     failed = Signal(object)
 
     def __init__(self, answers: Mapping[str, Answer] | None = None, *, at_once: bool = False) -> None:

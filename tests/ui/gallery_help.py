@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QWidget
 
+from app.texts import preferred_language
 from app.ui.views.help import HelpView
 from tests.ui import examples
 from tests.ui.gallery import Stage, state
@@ -34,6 +35,15 @@ def glossary(stage: Stage) -> QWidget:
 @state("help/searched")
 def searched(stage: Stage) -> QWidget:
     window, view = _shown(stage, "home")
-    view.search.setText("noise")
-    view.search.wanted.emit("noise")
+    word = {"en": "noise", "fr": "bruit", "de": "rauschen"}[preferred_language()]
+    view.search.setText(word)
+    view.search.wanted.emit(word)
+    return window
+
+
+@state("help/nothing-found")
+def nothing_found(stage: Stage) -> QWidget:
+    window, view = _shown(stage, "home")
+    view.search.setText("zeppelin")
+    view.search.wanted.emit("zeppelin")
     return window

@@ -121,7 +121,7 @@ def test_changes_at_the_site_are_told(sites: Sites, qtbot: QtBot) -> None:
             bridge.watch()
         assert bridge.connection == CONNECTED
         with qtbot.waitSignal(bridge.changed, timeout=20_000):
-            Hears().ask(bridge, "policy.set", {"mode": "manual", "exact": None, "noised": None, "others": None})
+            Hears().ask(bridge, "policy.set", {"mode": "ask", "exact": None, "noised": None, "others": None})
     qtbot.waitUntil(lambda: bridge.connection == LOST, timeout=20_000)
     bridge.close()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QMimeData, QModelIndex, Qt
-from pytestqt.qtbot import QtBot
 from pytestqt.modeltest import ModelTester
+from pytestqt.qtbot import QtBot
 
 from app.core import codec
 from app.core.catalogue.model import Catalogue, Kind, Label, Variable
@@ -43,7 +43,7 @@ def test_the_list_of_what_was_found_is_a_good_model(model: CatalogueModel, qtmod
 
 def test_groups_are_code_systems_then_kinds(model: CatalogueModel) -> None:
     groups = [model.index(row, 0) for row in range(model.rowCount())]
-    assert [model.data(group) for group in groups] == ["dx", "Variants", "lab", "Yes or no", "Categories", "Numbers"]
+    assert [model.data(group) for group in groups] == ["Dx", "Variants", "Lab", "Yes or no", "Categories", "Numbers"]
     assert model.data(groups[1], Role.NOTE) == "HGVS"
     sex = model.index_of("sex")
     assert (model.data(sex), model.data(model.parent(sex))) == ("Sex", "Categories")

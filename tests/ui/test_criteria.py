@@ -156,6 +156,8 @@ def test_pasting_adds_what_was_copied() -> None:
     assert text(pasted) == "smoker or dx:C50 or sex = female"
     pasted = cards.paste(parse("dx:C50 and sex = female", CATALOGUE), Between(1))
     assert text(pasted) == "smoker and dx:C50 and sex = female"
+    pasted = cards.paste(parse("dx:C50 and sex = female", CATALOGUE), Into(cards.cards[0].id))
+    assert text(pasted) == "smoker or dx:C50 and sex = female"
     pasted = cards.paste(Not(CANCER), Into(cards.cards[0].id))
     assert text(pasted) == "smoker or not dx:C50"
 

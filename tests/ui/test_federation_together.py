@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.core.crypto import passphrase as passphrases
 from app.core.services import site as service
 from app.core.services.agent import Agent, relay_line
 from app.core.services.carrying import Backoff
@@ -76,6 +77,9 @@ class Hospital:
             yield view
         finally:
             bridge.close()
+            import faulthandler
+
+            faulthandler.dump_traceback_later(15, file=open("/tmp/fed_dump.txt", "w"))
             self._stop.set()
             if self._agent is not None:
                 self._agent.stop()
@@ -100,13 +104,25 @@ def wait_for(qtbot: QtBot, stage: str, *views: FederationView) -> None:
 
 
 @pytest.fixture
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the two sites derive from their passphrases in turn: OpenSSL refuses to do so twice at once in a process."""
+    turn, derive = threading.Lock(), passphrases._cipher
+
+    def in_turn(*arguments: Any) -> Any:
+        with turn:
+            return derive(*arguments)
+
+    monkeypatch.setattr(passphrases, "_cipher", in_turn)
+
+
+@pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parameters with which a ceremony takes moments."""
     monkeypatch.setattr(service, "create_federation", partial(service.create_federation, parameters=PARAMETERS))
 
 
 def test_two_hospitals_join_through_their_windows(
-    qtbot: QtBot, qapp: QApplication, relay: RelayServer, tmp_path: Path, preferences: Preferences, small: None
+    qtbot: QtBot, relay: RelayServer, tmp_path: Path, preferences: Preferences, small: None, one_at_a_time: None
 ) -> None:
     authority = tmp_path / "ca.pem"
     authority.write_text(relay.address.trust)

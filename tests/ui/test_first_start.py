@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import ConsiliumError, EnvironmentProblem, UserError
@@ -213,6 +214,17 @@ def test_making_them_can_be_cancelled_and_a_failure_says_why(
     hospitals.failed.emit(EnvironmentProblem("pretend.busy", path="x"))
     assert first.page is first.choices
     assert first.choices.banners.isVisible()
+
+
+def test_a_removal_that_failed_is_tried_again_as_one(first: FirstStart, hospitals: FakeHospitals) -> None:
+    hospitals.remove()
+    assert first.page is not first.choices
+    hospitals.be(State.RESTING)
+    hospitals.failed.emit(EnvironmentProblem("profile.in_use", path="x", program="p", pid=1))
+    assert first.page is first.choices
+    (again,) = (b for b in first.choices.banners.findChildren(QPushButton) if b.text() == text("ui.try_again"))
+    again.click()
+    assert hospitals.said == ["remove", "remove"]
 
 
 def test_every_page_leads_back(first: FirstStart, qtbot: QtBot) -> None:

@@ -28,6 +28,8 @@ from app.core.secret import SecretBytes
 
 T = TypeVar("T")
 
+_BELIEVED = 3
+_OF_THE_BYTES = ("relay.malformed", "relay.envelope_refused")
 _PIECE = 1 << 22  # bytes of a blob in one request: proxies buffer whole requests, and some refuse large ones
 
 
@@ -127,8 +129,18 @@ class RelayPost:
         """Hand a signed envelope over; returns when the relay has it on disk. ``recipients`` are the envelope's own.
 
         Raises ProtocolViolation ``relay.envelope_refused`` or ``relay.id_used_twice``, PeerProblem for what is full,
-        EnvironmentProblem ``relay.message_from_future``.
+        EnvironmentProblem ``relay.message_from_future``. That the bytes are not what was signed is believed the third
+        time: something on the way may have changed them.
         """
+        for failures in range(1, _BELIEVED):
+            try:
+                self._ask("POST", "/v1/messages", body=envelope, headers={"Content-Type": CBOR})
+            except (PeerProblem, ProtocolViolation) as refused:
+                if refused.code not in _OF_THE_BYTES:
+                    raise
+                self.line.pause(failures)
+            else:
+                return
         self._ask("POST", "/v1/messages", body=envelope, headers={"Content-Type": CBOR})
 
     def receive(self, after: int, wait: int = 0) -> list[tuple[int, bytes]]:

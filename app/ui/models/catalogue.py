@@ -98,7 +98,11 @@ def groups_of(catalogue: Catalogue, places: Sequence[int]) -> tuple[Group, ...]:
 
 def _system(system: str) -> tuple[str, str]:
     known = system.upper()
-    return (text(f"ui.explore.system.{known.lower()}"), system) if known in SYSTEMS else (system, "")
+    return (
+        (text(f"ui.explore.system.{known.lower()}"), system)
+        if known in SYSTEMS
+        else (system[:1].upper() + system[1:], "")
+    )
 
 
 class CatalogueModel(QAbstractItemModel):
@@ -217,7 +221,8 @@ class CatalogueModel(QAbstractItemModel):
         now, whole = self.rowCount(parent), self._children(parent)
         then = min(now + max(_PORTION, now), whole)
         if then > now:
-            self.beginInsertRows(QModelIndex(parent), now, then - 1)
+            where = parent if isinstance(parent, QModelIndex) else self.index(parent.row(), 0, self.parent(parent))
+            self.beginInsertRows(where, now, then - 1)
             self._fetched[_key(parent)] = then
             self.endInsertRows()
 

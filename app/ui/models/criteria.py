@@ -7,7 +7,7 @@ within cards. The way back may leave out what changes nothing (a group of one, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -157,16 +157,24 @@ class Criteria:
         if isinstance(place, Between):
             cards = (*self.cards[: place.index], *added.cards, *self.cards[place.index :])
             return replace(criteria, cards=cards)
-        parts: tuple[Part, ...] = added.cards
-        if len(added.cards) == 1 and not added.cards[0].negated and (not added.cards[0].every or len(added.cards) == 1):
-            parts = added.cards[0].parts if not added.cards[0].every else added.cards
-        return criteria._placed(list(parts), place)
+        parts: list[Part] = []
+        for card in added.cards:  # those that say "any of", or have one part, need no card within the card
+            if len(card.parts) == 1 and isinstance(card.parts[0], Term):
+                parts.append(replace(card.parts[0], negated=card.negated != card.parts[0].negated))
+            elif card.every or card.negated or len(added.cards) > 1:
+                parts.append(card)
+            else:
+                parts += card.parts
+        if len(parts) > 1 and len(added.cards) > 1:  # copied cards are joined by "and"
+            parts = [Card(added.next_id, tuple(parts), every=True)]
+            criteria = replace(criteria, next_id=added.next_id + 1)
+        return criteria._placed(parts, place)
 
     def _parts_at(self, place: Place) -> tuple[Part, ...]:
         card = self.find(place.card) if isinstance(place, Into) else None
         return card.parts if isinstance(card, Card) else ()
 
-    def _placed(self, parts: list[Part], place: Place) -> Criteria:
+    def _placed(self, parts: Sequence[Part], place: Place) -> Criteria:
         if isinstance(place, Into):
             added = self._edited(
                 place.card,

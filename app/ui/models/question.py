@@ -57,7 +57,7 @@ def question_of(query: Query, catalogue: Catalogue) -> Question:
     parts: list[str] = []
     for piece in words.split(_BEGIN):
         parts += piece.split(_END)
-    return Question(tuple(parts))
+    return Question(tuple(parts), sentence(query, catalogue, preferred_language(), _bare))
 
 
 def _marked(key: str, /, language: str | None = None, **params: object) -> str:

@@ -33,6 +33,7 @@ from app.ui.widgets.entries import Entries, Entry
 from app.ui.widgets.feedback import announce
 from app.ui.widgets.fields import SearchField
 from app.ui.widgets.layout import column, frame, header
+from app.ui.widgets.text import Label
 
 _LIST = 292
 _WIDEST = 720
@@ -53,7 +54,9 @@ class HelpView(View):
         self.list.chosen.connect(self.show_page)
         self.reader = Reader(text("ui.help.page"))
         self.reader.anchorClicked.connect(self._follow)
-        left = frame("pane", column(column(self.search, margins=(12, 12, 12, 4)), self.list, gap=4))
+        self._nothing = Label("", Style.SMALL, "text2", wrap=True)
+        self._nothing.setContentsMargins(16, 8, 16, 8)
+        left = frame("pane", column(column(self.search, margins=(12, 12, 12, 4)), self._nothing, self.list, gap=4))
         left.setMinimumWidth(220)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.addWidget(left)
@@ -85,6 +88,8 @@ class HelpView(View):
         hits = find(wanted)
         self.list.show_entries([Entry(each.page.name, each.page.title, words=each.excerpt) for each in hits])
         names = [each.page.name for each in hits]
+        self._nothing.setText("" if hits else text("ui.help.nothing", words=wanted.strip()))
+        self._nothing.setVisible(not hits)
         if wanted.strip():
             announce(self, text("ui.help.found", count=len(hits)))
         if names and self.reader.title and self.list.selected not in names:

@@ -35,8 +35,8 @@ _PAD, _WELL, _GAP, _LINES = 10, 28, 10, 2
 class Entry:
     """One line of the list, or a ``heading`` above some. ``key`` names it; a chip is (word, tone, icon name).
 
-    ``icon_name`` stands in a well where there are no ``initials``; ``fraction`` of 1 is shown as a bar; ``more`` is for
-    screen readers only.
+    ``icon_name`` stands in a well where there are no ``initials``; ``fraction`` of 1 is shown as a bar; a ``tall``
+    one's title may take two lines; ``more`` is for screen readers only.
     """
 
     key: str
@@ -51,6 +51,7 @@ class Entry:
     fraction: float | None = None
     chips: tuple[tuple[str, str, str], ...] = ()
     more: str = ""
+    tall: bool = False
 
     @property
     def spoken(self) -> str:
@@ -178,12 +179,14 @@ class _Delegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:  # noqa: N802 - Qt's name
         entry: Entry = index.data(ENTRY)
         view = option.widget
-        width = view.viewport().width() if isinstance(view, QListView) else option.rect.width()
+        width = option.rect.width()
+        if isinstance(view, QListView):  # as narrow as with a scroll bar, so that nothing changes when it comes
+            width = view.width() - view.verticalScrollBar().sizeHint().width()
         if entry.heading:
             return QSize(width, QFontMetrics(theme().font(Style.CAPTION)).height() + 18)
-        height = _PAD + QFontMetrics(theme().font(Style.STRONG)).height()
+        room = width - _left(entry) - _PAD - 12
+        height = _PAD + len(_title_lines(entry, room)) * QFontMetrics(theme().font(Style.STRONG)).height()
         if entry.words:
-            room = width - _left(entry) - _PAD - 12
             height += 2 + len(_lines(entry.words, theme().font(Style.SMALL), room)) * _line_height(Style.SMALL)
         if entry.fraction is not None:
             height += 9
@@ -237,8 +240,11 @@ class _Delegate(QStyledItemDelegate):
             head.setRight(head.right() - 14)
         when = caption.horizontalAdvance(entry.when)
         _write(painter, head, entry.when, Style.CAPTION, "text2", right=True)
-        _write(painter, head.adjusted(0, 0, -when - 8, 0), entry.title, Style.STRONG, "text")
-        y = head.bottom() + 3
+        titles = _title_lines(entry, head.width())
+        for place, line in enumerate(titles):
+            at = head.translated(0, place * head.height())
+            _write(painter, at.adjusted(0, 0, -when - 8, 0), line, Style.STRONG, "text")
+        y = head.bottom() + (len(titles) - 1) * head.height() + 3
         for line in _lines(entry.words, look.font(Style.SMALL), inside.width()):
             at = QRect(inside.x(), y, inside.width(), _line_height(Style.SMALL))
             _write(painter, at, line, Style.SMALL, "text2")
@@ -256,6 +262,11 @@ class _Delegate(QStyledItemDelegate):
 
 def _left(entry: Entry) -> int:
     return 6 + _PAD + (_WELL + _GAP if entry.initials or entry.icon_name else 0)
+
+
+def _title_lines(entry: Entry, room: int) -> list[str]:
+    when = QFontMetrics(theme().font(Style.CAPTION)).horizontalAdvance(entry.when)
+    return _lines(entry.title, theme().font(Style.STRONG), room - when - 8) if entry.tall else [entry.title]
 
 
 def _line_height(style: Style) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QMargins, QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QEvent, QMargins, QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -90,7 +90,7 @@ def header(title: str, subtitle: str = "", *actions: QWidget) -> QFrame:
 def scrolling(content: QWidget | QLayout) -> QScrollArea:
     """Return a page that scrolls vertically around ``content``."""
     if isinstance(content, QLayout):
-        inside = QWidget()
+        inside: QWidget = _Page()
         inside.setLayout(content)
     else:
         inside = content
@@ -102,6 +102,22 @@ def scrolling(content: QWidget | QLayout) -> QScrollArea:
     area.setWidget(inside)
     area.viewport().setAutoFillBackground(False)
     return area
+
+
+class _Page(QWidget):
+    """What scrolls: as high as its content needs at the width that it has, so that nothing in it is squeezed."""
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() in {QEvent.Type.LayoutRequest, QEvent.Type.Resize}:
+            self._fit()
+        return super().event(event)
+
+    def _fit(self) -> None:
+        layout = self.layout()
+        if layout is not None and layout.hasHeightForWidth():
+            height = layout.totalHeightForWidth(self.width())
+            if height != self.minimumHeight():
+                self.setMinimumHeight(height)
 
 
 def clear(layout: QLayout) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFrame, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFrame, QGridLayout, QRadioButton, QVBoxLayout
 
 from app.core.errors import UserError
 from app.texts import explain, text
@@ -12,11 +12,11 @@ from app.ui.models.asking import LEAST, AskedSite, Check, Obstacle
 from app.ui.models.board import Board
 from app.ui.theme import set_role
 from app.ui.tokens import PANE, Style
-from app.ui.views.explore.wording import label
+from app.ui.views.explore.wording import label, wide_enough
 from app.ui.widgets.buttons import PRIMARY, Button
 from app.ui.widgets.feedback import Icon
 from app.ui.widgets.fields import Choice, Field, line_edit
-from app.ui.widgets.layout import Flow, card, clear, column, frame, line, row, scrolling
+from app.ui.widgets.layout import card, clear, column, frame, line, row, scrolling
 from app.ui.widgets.text import Label
 
 STRENGTHS = ("1", "1/2", "1/4")
@@ -37,9 +37,13 @@ class AnalysisPane(QFrame):
         self.sites: tuple[AskedSite, ...] = ()
         self.check = Check()
         self.busy = False
+        self.mistake = False
+        """Whether the text form has a mistake, so that the cards are not what it says."""
         self._left_out: set[str] = set()
         self._boxes: dict[str, QCheckBox] = {}
         self._least_wanted = 0
+        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later.timeout.connect(self.show_state)
         self._make_answer()
         self.purpose = line_edit(changed=self._purpose_changed)
         self.purpose.setMaxLength(_MOST_PURPOSE)
@@ -52,11 +56,8 @@ class AnalysisPane(QFrame):
         hours = [(str(each), text(f"ui.explore.within.{each}")) for each in HOURS]
         self.within = Choice(text("ui.explore.deadline"), hours)
         self.within.chosen.connect(lambda _value: self.changed.emit())
-        for choice in (self.least, self.within):
-            choice.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
+        wide_enough(self.within)
         self._make_price()
-        self._later = QTimer(self, singleShot=True, interval=0)
-        self._later.timeout.connect(self.show_state)
         self._layout()
         self.show_state()
 
@@ -71,7 +72,7 @@ class AnalysisPane(QFrame):
         strengths = [(each, text(f"ui.explore.noise.{each.replace('/', '_')}")) for each in STRENGTHS]
         self.strength = Choice(text("ui.explore.noise"), strengths)
         self.strength.set_value("1/2")
-        self.strength.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
+        wide_enough(self.strength)
         self.strength.chosen.connect(lambda _value: self._answer_changed())
         self._answer_words = Label("", Style.CAPTION, "text2", wrap=True)
 
@@ -95,17 +96,15 @@ class AnalysisPane(QFrame):
         strength = row(24, self.strength, None, gap=0)
         answer = column(self.exact, self.noised, strength, self._answer_words, gap=2)
         sites = row(Label(text("ui.explore.sites"), Style.STRONG), None, self._count)
-        flow = Flow(gap=6)
-        for each in (
-            Label(text("ui.explore.at_least_word"), ink="text2"),
-            self.least,
-            Label(text("ui.explore.within_word"), ink="text2"),
-            self.within,
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(6)
+        for place, (words, choice) in enumerate(
+            ((text("ui.explore.at_least_word"), self.least), (text("ui.explore.within_word"), self.within))
         ):
-            flow.addWidget(each)
-        holder = QWidget()
-        set_role(holder, role="clear")
-        holder.setLayout(flow)
+            grid.addWidget(Label(words, ink="text2"), place, 0)
+            grid.addWidget(choice, place, 1)
+        grid.setColumnStretch(2, 1)
         content = column(
             what,
             frame("card", tile, tone="selected"),
@@ -114,7 +113,7 @@ class AnalysisPane(QFrame):
             line(),
             sites,
             self._site_list,
-            holder,
+            grid,
             line(),
             Field(text("ui.explore.purpose"), self.purpose, text("ui.explore.purpose_hint")),
             None,
@@ -228,7 +227,7 @@ class AnalysisPane(QFrame):
     def _words_of(self, site: AskedSite) -> tuple[str, str]:
         """Return how a site is reached, and what stands in the way, or what to know."""
         reach = {True: "reachable", False: "away", None: "unknown"}[site.reachable]
-        state = text("ui.explore.site.own") if site.own else text(f"ui.explore.site.{reach}")
+        state = text("ui.explore.reach.own") if site.own else text(f"ui.explore.reach.{reach}")
         if site.obstacle is Obstacle.DATASET:
             return state, text("ui.explore.site.no_dataset")
         if site.obstacle is Obstacle.LACKS:
@@ -269,6 +268,7 @@ class AnalysisPane(QFrame):
             for count in range(1, chosen + 1):
                 words = text("ui.explore.one_site") if count == 1 else text("ui.explore.n_sites", count=number(count))
                 self.least.addItem(words, str(count))
+            wide_enough(self.least)
         wanted = self._least_wanted or LEAST
         self.least.set_value(str(max(1, min(wanted, chosen))))
         self.least.setEnabled(chosen > 0)
@@ -289,21 +289,20 @@ class AnalysisPane(QFrame):
             self._fit.setText(text("ui.explore.checking"))
             self._time.setText("")
         self._time.setVisible(bool(self._time.text()))
+        self._cost.setVisible(problem is None)
         self._cost.setText(text("ui.explore.cost_noised" if self.epsilon else "ui.explore.cost_exact"))
 
     def obstacle(self) -> str:
         """Return why the question cannot be asked now; empty if it can."""
-        if not self.sites:
-            return text("ui.explore.cannot.federation")
-        if self.check.problem is not None:
-            return text("ui.explore.cannot.problem")
-        if not self.check.fits:
-            return text("ui.explore.checking")
-        if not self.chosen:
-            return text("ui.explore.cannot.sites")
-        if not self.purpose.text().strip():
-            return text("ui.explore.cannot.purpose")
-        return ""
+        obstacles = (
+            (not self.sites, "ui.explore.cannot.federation"),
+            (self.mistake, "ui.explore.cannot.mistake"),
+            (self.check.problem is not None, "ui.explore.cannot.problem"),
+            (not self.check.fits, "ui.explore.checking"),
+            (not self.chosen, "ui.explore.cannot.sites"),
+            (not self.purpose.text().strip(), "ui.explore.cannot.purpose"),
+        )
+        return next((text(key) for stands, key in obstacles if stands), "")
 
 
 def _seconds(seconds: float) -> str:

@@ -199,8 +199,8 @@ class Canvas(QWidget):
         entry(text("ui.explore.paste"), self.paste, "Ctrl+V")
         entry(text("ui.explore.duplicate"), lambda: self.duplicate(id), "Ctrl+D")
         menu.addSeparator()
-        entry(text("ui.explore.move_up"), lambda: self.move(id, -1), "Alt+Up", "chevron-up")
-        entry(text("ui.explore.move_down"), lambda: self.move(id, 1), "Alt+Down", "chevron-down")
+        entry(text("ui.explore.move_up"), lambda: self.move_part(id, -1), "Alt+Up", "chevron-up")
+        entry(text("ui.explore.move_down"), lambda: self.move_part(id, 1), "Alt+Down", "chevron-down")
         targets = self._targets(id)
         if targets:
             into = menu.addMenu(text("ui.explore.move_into"))
@@ -226,7 +226,7 @@ class Canvas(QWidget):
         if self.board.do(lambda criteria: criteria.move(id, place), text("ui.explore.did.move")):
             self.focus(id)
 
-    def move(self, id: int, by: int) -> None:
+    def move_part(self, id: int, by: int) -> None:
         """Move a card before its neighbour, or a term into the card above or below."""
         criteria = self.board.criteria
         top = next((n for n, card in enumerate(criteria.cards) if card.id == id), None)
@@ -384,8 +384,4 @@ class EmptyPlace(DropPlace):
         flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
         box = painter.boundingRect(room, flags, words)
         painter.drawText(room, flags, words)
-        icons.paint(
-            painter, "plus", QRectF(box.left() - 24, box.center().y() - 8, 16, 16), look.colour(ink)
-        )
-
-
+        icons.paint(painter, "plus", QRectF(box.left() - 24, box.center().y() - 8, 16, 16), look.colour(ink))

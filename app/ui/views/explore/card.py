@@ -85,16 +85,18 @@ class CardWidget(DropPlace, Grip):
         return isinstance(shown, CardWidget) and isinstance(part, Card) and shown.card.id == part.id
 
     def _shown(self) -> list[TermRow | CardWidget]:
-        items = (self._body.itemAt(place).widget() for place in range(self._body.count()))
-        return [each for each in items if isinstance(each, TermRow | CardWidget)]
+        items = (self._body.itemAt(place) for place in range(self._body.count()))
+        widgets = (item.widget() for item in items if item is not None)
+        return [each for each in widgets if isinstance(each, TermRow | CardWidget)]
 
     def _build(self) -> None:
         clear(self._body)
         for place, part in enumerate(self.card.parts):
             if place:
                 joint = text("ui.explore.and") if self.card.every else text("ui.explore.or_word")
-                self._body.addWidget(Label(joint, Style.CAPTION, "text3"))
-                self._body.itemAt(self._body.count() - 1).widget().setContentsMargins(8, 0, 0, 0)
+                between = Label(joint, Style.CAPTION, "text3")
+                between.setContentsMargins(8, 0, 0, 0)
+                self._body.addWidget(between)
             if isinstance(part, Term):
                 made = TermRow(self.board, part, self._menu, self._wish_more)
                 made.show_term(part, every=self.card.every)

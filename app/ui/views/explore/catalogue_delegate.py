@@ -77,19 +77,16 @@ class CatalogueDelegate(QStyledItemDelegate):
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
         return box.left()
 
-    def _paint_words(
-        self, painter: QPainter, room: QRect, index: Index, font: object, ink: QColor, note: str
-    ) -> None:
+    def _paint_words(self, painter: QPainter, room: QRect, index: Index, font: object, ink: QColor, note: str) -> None:
         look = theme()
         painter.setFont(font)  # type: ignore[arg-type]
         painter.setPen(ink)
         metrics = QFontMetrics(painter.font())
         small = QFontMetrics(look.font(Style.CAPTION))
-        beside = min(small.horizontalAdvance(note) + 8, room.width() // 3) if note else 0
-        shown = metrics.elidedText(str(index.data()), Qt.TextElideMode.ElideRight, max(room.width() - beside, 20))
+        shown = metrics.elidedText(str(index.data()), Qt.TextElideMode.ElideRight, max(room.width(), 20))
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
         left = room.left() + metrics.horizontalAdvance(shown) + 6
-        if note and room.right() - left > 20:
+        if note and room.right() - left >= min(small.horizontalAdvance(note), 48):
             painter.setFont(look.font(Style.CAPTION))
             painter.setPen(look.colour("text3"))
             place = QRect(left, room.top() + 1, room.right() - left, room.height())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QDrag, QKeyEvent, QMouseEvent
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QDrag, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QMenu, QStackedWidget, QTreeView, QVBoxLayout, QWidget
 
 from app.core.catalogue.model import Kind, Variable
 from app.texts import preferred_language, text
+from app.ui import icons
 from app.ui.icons import icon
 from app.ui.models.board import Board
 from app.ui.models.catalogue import CatalogueModel, groups_of, reason, unit_of
@@ -15,15 +16,16 @@ from app.ui.models.criteria import Between, Content, Place
 from app.ui.models.finding import Finder
 from app.ui.models.terms import Offer, contents_of
 from app.ui.preferences import Preferences
-from app.ui.theme import set_role
+from app.ui.theme import set_role, theme
 from app.ui.tokens import PANE, Style
 from app.ui.views.explore.catalogue_delegate import CatalogueDelegate
 from app.ui.views.explore.dragging import picture
+from app.ui.views.explore.wording import wide_enough
 from app.ui.widgets.buttons import LINK, Button, IconButton
 from app.ui.widgets.chips import Chip
 from app.ui.widgets.feedback import EmptyState, announce
 from app.ui.widgets.fields import Choice, SearchField
-from app.ui.widgets.layout import column, frame, line, row
+from app.ui.widgets.layout import Flow, column, frame, line, row
 from app.ui.widgets.text import ElidedLabel, Label
 
 _FAVOURITES, _RECENT = "explore.favourites", "explore.recent"
@@ -51,6 +53,15 @@ class Tree(QTreeView):
         index = self.indexAt(event.position().toPoint())
         if index.isValid() and not self.model().hasChildren(index):
             self.wanted.emit(False)
+
+    def drawBranches(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:  # noqa: N802
+        """Paint only the chevron: what is selected begins with the row itself."""
+        painter.fillRect(rect, theme().colour("window"))
+        if self.rootIsDecorated() and self.model().hasChildren(index):
+            side = 12
+            box = QRectF(rect.right() - side, rect.center().y() - side / 2 + 1, side, side)
+            name = "chevron-down" if self.isExpanded(index) else "chevron-right"
+            icons.paint(painter, name, box, theme().colour("text2"))
 
     def startDrag(self, actions: Qt.DropAction) -> None:  # noqa: N802
         indexes = [each for each in self.selectedIndexes() if self.model().flags(each) & Qt.ItemFlag.ItemIsDragEnabled]
@@ -87,7 +98,7 @@ class CataloguePane(QFrame):
         coverage = [(each, text(f"ui.explore.cover.{each}")) for each in ("any", "some", "here", "all")]
         self._cover = Choice(text("ui.explore.covered"), coverage)
         for choice in (self._kind, self._cover):
-            choice.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
+            wide_enough(choice)
             choice.chosen.connect(lambda _value: self._list())
         self.tree = self._make_tree()
         self._empty = EmptyState("search", text("ui.explore.nothing_found"), text("ui.explore.nothing_found_words"))
@@ -127,7 +138,13 @@ class CataloguePane(QFrame):
     def _layout(self) -> None:
         title = Label(text("ui.explore.catalogue"), Style.STRONG)
         head = row(title, None, self._star, self._latest, gap=4, margins=(PANE, 8, 12, 4))
-        self._filters = row(self._kind, self._cover, None, gap=8, margins=(12, 8, 12, 8))
+        filters = QWidget()
+        set_role(filters, role="clear")
+        flow = Flow(gap=8)
+        flow.setContentsMargins(12, 8, 12, 8)
+        flow.addWidget(self._kind)
+        flow.addWidget(self._cover)
+        filters.setLayout(flow)
         search = row(self.search, margins=(12, 0, 12, 0))
         self._name = ElidedLabel("", Style.STRONG)
         self._code = Chip("", code=True)
@@ -142,7 +159,7 @@ class CataloguePane(QFrame):
         inside = QVBoxLayout(body)
         inside.setContentsMargins(6, 4, 4, 4)
         inside.addWidget(self._stack)
-        whole = column(head, search, self._filters, line(), body, self._foot, gap=0)
+        whole = column(head, search, filters, line(), body, self._foot, gap=0)
         whole.setStretchFactor(body, 1)
         self.setLayout(whole)
         self.setMinimumWidth(220)
@@ -283,7 +300,7 @@ class CataloguePane(QFrame):
         if not contents:
             self._fold(self.tree.currentIndex())
         elif self.board.add(contents, place):
-            self.used([each.code for each in contents if not hasattr(each, "cohorts")])  # type: ignore[union-attr]
+            self.used([each.code for each in contents if not hasattr(each, "cohorts")])
             announce(self.tree, text("ui.explore.added"))
 
     def _fold(self, index: QModelIndex) -> None:

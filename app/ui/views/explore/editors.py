@@ -26,7 +26,7 @@ from app.ui.widgets.feedback import announce
 from app.ui.widgets.layout import Flow, column, row
 from app.ui.widgets.text import Label
 
-_MANY = 14
+_FEW, _MANY = 3, 8
 _HEIGHT = 220
 
 
@@ -73,13 +73,15 @@ class LevelsEditor(Editor):
     def _list(self) -> QWidget:
         inside = QWidget()
         set_role(inside, role="clear")
-        if len(self.boxes) <= _MANY:
+        if len(self.boxes) <= _FEW:
             flow = Flow(gap=4)
             for box in self.boxes:
                 flow.addWidget(box)
             inside.setLayout(flow)
             return inside
         inside.setLayout(column(*self.boxes, gap=0))
+        if len(self.boxes) <= _MANY:
+            return inside
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import ceil
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
@@ -146,14 +147,12 @@ class RangeSlider(QWidget):
         metrics = QFontMetrics(font)
         painter.setFont(font)
         painter.setPen(look.colour("text3"))
-        free = -1.0
-        for place, cut in enumerate(self.cuts, start=1):
-            words = number_text(cut)
-            wide = metrics.horizontalAdvance(words)
-            x = self._x(place) - wide / 2
-            if x > free:
-                painter.drawText(QPointF(x, top + metrics.ascent() + 2), words)
-                free = x + wide + 10
+        widest = max(metrics.horizontalAdvance(number_text(cut)) for cut in self.cuts)
+        every = max(1, ceil((widest + 10) / max(self._x(1) - self._x(0), 1)))
+        for place in range(1, len(self.cuts) + 1, every):
+            words = number_text(self.cuts[place - 1])
+            x = self._x(place) - metrics.horizontalAdvance(words) / 2
+            painter.drawText(QPointF(x, top + metrics.ascent() + 2), words)
 
 
 def _split(first: int, end: int, low: int, high: int) -> list[tuple[int, int, bool]]:

@@ -37,16 +37,20 @@ class SavedCohorts(QObject):
         super().__init__(view)
         self._view, self._board, self._bridge = view, board, bridge
         self._opened, self._saved = opened, saved
+        self.known = False
         self.found: list[Mapping[str, Any]] = []
         self.dialog: Dialog | None = None
 
-    def refresh(self) -> None:
-        """Ask for the saved cohorts."""
-        self._bridge.call("cohort.list", {}, of=self._view, done=self._take)
+    def refresh(self, then: Callable[[], object] = lambda: None) -> None:
+        """Ask for the saved cohorts; ``then`` they are known."""
 
-    def _take(self, found: Result) -> None:
-        self.found = list(found["cohorts"])
-        self._board.set_saved(self.found)
+        def take(found: Result) -> None:
+            self.known = True
+            self.found = list(found["cohorts"])
+            self._board.set_saved(self.found)
+            then()
+
+        self._bridge.call("cohort.list", {}, of=self._view, done=take)
 
     def fill(self, menu: QMenu, fail: Callable[[ConsiliumError], object], versions: Callable[[QMenu], object]) -> None:
         """Make the menu anew."""
@@ -98,15 +102,11 @@ class SavedCohorts(QObject):
                 dialog.accept()
                 self.refresh()
 
-            self._bridge.call(
-                "cohort.rename", {"name": name, "to": to}, of=dialog, done=done, failed=dialog.failed
-            )
+            self._bridge.call("cohort.rename", {"name": name, "to": to}, of=dialog, done=done, failed=dialog.failed)
 
         self._name_dialog(text("ui.explore.rename_cohort"), text("ui.explore.rename_words", name=name), name, rename)
 
-    def _name_dialog(
-        self, title: str, words: str, initial: str, then: Callable[[str, Dialog], object]
-    ) -> None:
+    def _name_dialog(self, title: str, words: str, initial: str, then: Callable[[str, Dialog], object]) -> None:
         edit: QLineEdit = line_edit()
         edit.setText(initial)
         edit.setMaxLength(_MOST_NAME)

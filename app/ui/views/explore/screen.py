@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QHideEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QWidget
 
 from app.core.catalogue.holding import unpack
@@ -36,7 +36,7 @@ from app.ui.widgets.text import ElidedLabel, Label
 
 _CHECK_MS, _DRAFT_MS = 250, 1200
 _LEFT, _RIGHT = 300, 312
-_LAYOUT, _DOWN, _TEXT = "explore", "explore.down", "explore.text_form"
+_LAYOUT, _TEXT = "explore", "explore.text_form"
 
 
 class ExploreView(View):
@@ -109,23 +109,25 @@ class ExploreView(View):
         inside = column(head, self._banner_holder, self.canvas, gap=0)
         inside.setStretchFactor(self.canvas, 1)
         upper.setLayout(inside)
-        self._down = QSplitter(Qt.Orientation.Vertical)
-        self._down.addWidget(upper)
-        self._down.addWidget(self.words)
-        self._down.setStretchFactor(0, 1)
+        middle = QWidget()
+        set_role(middle, role="clear")
+        down = column(upper, self.words, gap=0)
+        down.setStretchFactor(upper, 1)
+        middle.setLayout(down)
         self._across = QSplitter(Qt.Orientation.Horizontal)
-        for each in (self.catalogue, self.details, self._down, self.analysis):
+        for each in (self.catalogue, middle, self.analysis):
             self._across.addWidget(each)
-        self._across.setStretchFactor(2, 1)
-        self._across.setSizes([_LEFT, 280, 1280 - 84 - _LEFT - _RIGHT, _RIGHT])
-        for splitter, name in ((self._across, _LAYOUT), (self._down, _DOWN)):
-            splitter.setChildrenCollapsible(False)
-            splitter.setHandleWidth(5 if splitter is self._down else 1)
-            splitter.restoreState(self.context.preferences.state(name))
-            splitter.splitterMoved.connect(
-                lambda *_, splitter=splitter, name=name: self.context.preferences.remember(name, splitter.saveState())
-            )
+        self._across.setStretchFactor(1, 1)
+        self._across.setSizes([_LEFT, 1280 - 84 - _LEFT - _RIGHT, _RIGHT])
+        self._across.setChildrenCollapsible(False)
+        self._across.setHandleWidth(1)
+        self._across.restoreState(self.context.preferences.state(_LAYOUT))
+        self._across.splitterMoved.connect(
+            lambda *_: self.context.preferences.remember(_LAYOUT, self._across.saveState())
+        )
+        self.details.setParent(self)
         self.details.hide()
+        self._across.splitterMoved.connect(lambda *_: self._place_details())
         nowhere = EmptyState(
             "explore",
             text("ui.explore.nowhere"),
@@ -143,6 +145,7 @@ class ExploreView(View):
         self.canvas.wish_more.connect(self._wish_variable)
         self.analysis.changed.connect(self._settings_changed)
         self.analysis.ask.connect(self.ask)
+        self.words.editor.wrong.connect(self._text_wrong)
         self.words.unfolded.connect(
             lambda shown: self.context.preferences.remember_words(_TEXT, ["shown" if shown else "folded"])
         )
@@ -171,8 +174,8 @@ class ExploreView(View):
             (standard.Cut, lambda: self.canvas.cut(self.canvas.focused())),
             (standard.Paste, self.canvas.paste),
             ("Ctrl+D", lambda: self.canvas.duplicate(self.canvas.focused())),
-            ("Alt+Up", lambda: self.canvas.move(self.canvas.focused(), -1)),
-            ("Alt+Down", lambda: self.canvas.move(self.canvas.focused(), 1)),
+            ("Alt+Up", lambda: self.canvas.move_part(self.canvas.focused(), -1)),
+            ("Alt+Down", lambda: self.canvas.move_part(self.canvas.focused(), 1)),
         ):
             key(keys, do, self.canvas)
 
@@ -185,7 +188,7 @@ class ExploreView(View):
         call = self.context.bridge.call
         have = {"have": self.board.hash} if self.board.hash else {}
         call("catalogue.show", have, of=self, done=self._take_catalogue, failed=self.fail)
-        self.saved.refresh()
+        self.saved.refresh(self._load_draft)
         version = self.context.standing.overview.dataset_version
         if version != self._report_of:
             self._report_of = version
@@ -287,6 +290,8 @@ class ExploreView(View):
     # --- the draft ------------------------------------------------------------------------------------------------
 
     def _load_draft(self) -> None:
+        if self.board.catalogue is None or not self.saved.known:
+            return  # a draft may use both
         if self._draft_loaded:
             self._open_wished()
             return
@@ -327,7 +332,7 @@ class ExploreView(View):
     def open(self, argument: object = None) -> None:
         """Show the cohort of a text form; an empty one begins a new query."""
         self._wished = str(argument or "")
-        if self.board.catalogue is not None:
+        if self._draft_loaded:
             self._open_wished()
 
     def _open_wished(self) -> None:
@@ -355,11 +360,10 @@ class ExploreView(View):
         self.show_banner()
         try:
             self.board.begin(written)
-        except UserError as error:
+        except UserError:  # the text form says what is wrong, and where
             self.words.set_unfolded(True)
             self.words.editor.setPlainText(written)
             self.words.editor.take()
-            self.fail(error)
         self._draft_timer.stop()
         self._show_title(saved=True)
         self._check_timer.start()
@@ -436,8 +440,23 @@ class ExploreView(View):
         self.undo.set_name(undo)
         self.redo.set_name(redo)
 
+    def _text_wrong(self, words: str) -> None:
+        self.analysis.mistake = bool(words)
+        self.analysis.show_state()
+
     def _show_details(self, code: str) -> None:
+        self._place_details()
         self.details.show_variable(code)
+        self.details.raise_()
+
+    def _place_details(self) -> None:
+        """Put the sheet over the left of the criteria, beside the catalogue."""
+        corner = self.catalogue.mapTo(self, self.catalogue.rect().topRight())
+        self.details.setGeometry(corner.x() + 1, corner.y(), _LEFT, self.catalogue.height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self, self._place_details)
 
     def _wish_variable(self) -> None:
         """A variable is wanted for the current card: the catalogue's search takes the keyboard."""

@@ -24,6 +24,8 @@ from app.ui.widgets.feedback import Icon
 from app.ui.widgets.layout import Flow, column, frame, row
 from app.ui.widgets.text import Label
 
+_LINE = 28
+
 
 class TermRow(QWidget, Grip):
     """One term. ``menu`` gives its menu; ``wish_more`` asks for another term on its card."""
@@ -41,11 +43,12 @@ class TermRow(QWidget, Grip):
         self._not = Chip(text("ui.explore.not"), "danger", "minus-circle")
         name = Label(wording.name(content, board), Style.STRONG, wrap=True)
         name.setMinimumWidth(min(name.fontMetrics().horizontalAdvance(name.text()) + 2, 260))
+        name.setMinimumHeight(_LINE)
         name.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         self._value = Button("", QUIET, size="small", pressed=self._toggle)
         self._value.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         flow = Flow(gap=6)
-        for each in (self._not, name, self._code(content), self._value):
+        for each in (self._not, name, *self._code(content), self._value):
             flow.addWidget(each)
         words = QWidget()
         set_role(words, role="clear")
@@ -56,19 +59,23 @@ class TermRow(QWidget, Grip):
         self._more = Button(text("ui.explore.or_more"), LINK, icon_name="plus", pressed=lambda: wish_more(self.term.id))
         self._remove = IconButton("close", "", size=14, pressed=self._take_away)
         top = row(gap=8)
-        top.addWidget(well, 0, Qt.AlignmentFlag.AlignTop)
+        top.addLayout(column(2, well, None, gap=0))
         top.addWidget(words, 1)
-        top.addWidget(self._more, 0, Qt.AlignmentFlag.AlignTop)
-        top.addWidget(self._remove, 0, Qt.AlignmentFlag.AlignTop)
+        side = QWidget()
+        set_role(side, role="clear")
+        side.setLayout(row(self._more, self._remove, gap=4))
+        top.addWidget(side, 0, Qt.AlignmentFlag.AlignTop)
         self._below = QVBoxLayout()
-        self._below.setContentsMargins(32, 0, 8, 4)
-        self.setLayout(column(top, self._below, gap=4, margins=(4, 3, 4, 3)))
+        self._below.setContentsMargins(32, 0, 8, 0)
+        self.setLayout(column(top, self._below, gap=0, margins=(4, 3, 4, 3)))
         self.show_term(term, every=False)
 
-    def _code(self, content: Content) -> QWidget:
+    def _code(self, content: Content) -> list[QWidget]:
+        """Return a chip with the code within its system; a plain word says no more than the name."""
         if isinstance(content, Saved):
-            return Chip(text("ui.explore.saved_cohort"), "accent")
-        return Chip(content.code.partition(":")[2] or content.code, code=True)
+            return [Chip(text("ui.explore.saved_cohort"), "accent")]
+        _, _, code = content.code.partition(":")
+        return [Chip(code, code=True)] if code else []
 
     def fits(self, term: Term) -> bool:
         """Return whether this row can go on to show ``term``: only its values differ."""

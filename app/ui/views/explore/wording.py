@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from PySide6.QtWidgets import QComboBox
+
 from app.core.catalogue.model import Kind, Variable
 from app.core.catalogue.numbers import decimal_text
 from app.core.query.model import Known, Levels, Range, Saved
@@ -15,6 +17,13 @@ from app.ui.models.criteria import Card, Content, Part
 
 _SHOWN = 3
 ICONS = {Kind.FLAG: "flag", Kind.CATEGORY: "category", Kind.NUMBER: "number"}
+
+
+def wide_enough(choice: QComboBox) -> None:
+    """Give a choice the width of its longest entry, its frame and arrow included."""
+    entries = [choice.itemText(place) for place in range(choice.count())]
+    widest = max((choice.fontMetrics().horizontalAdvance(each) for each in entries), default=40)
+    choice.setFixedWidth(widest + 46)
 
 
 def label(variable: Variable) -> str:
@@ -46,26 +55,33 @@ def number_text(number: Decimal) -> str:
 def value(content: Content, board: Board) -> str:
     """Return which values a term asks for; empty for a flag or a saved cohort."""
     variable = None if isinstance(content, Saved) else board.variable(content.code)
-    if variable is None:
-        return ""
-    unit = unit_of(variable, preferred_language())
     match content:
-        case Known():
+        case Known() if variable is not None:
             return text("ui.explore.any_value")
-        case Levels(_, levels):
-            shown = [each.label.text(preferred_language()) for each in variable.levels if each.code in levels]
-            if not shown:
-                return text("ui.explore.no_level")
-            more = len(shown) - _SHOWN
-            listed = ", ".join(shown[:_SHOWN])
-            return text("ui.explore.levels_more", levels=listed, count=more) if more > 0 else listed
-        case Range(_, low, None) if low is not None:
-            return text("ui.explore.at_least", low=number_text(low), unit=unit).rstrip()
-        case Range(_, None, high) if high is not None:
-            return text("ui.explore.under", high=number_text(high), unit=unit).rstrip()
-        case Range(_, low, high) if low is not None and high is not None:
-            return text("ui.explore.between", low=number_text(low), high=number_text(high), unit=unit).rstrip()
+        case Levels() if variable is not None:
+            return _levels(content, variable)
+        case Range() if variable is not None:
+            return _range(content, unit_of(variable, preferred_language())).rstrip()
     return ""
+
+
+def _levels(content: Levels, variable: Variable) -> str:
+    shown = [each.label.text(preferred_language()) for each in variable.levels if each.code in content.levels]
+    listed, more = text("ui.explore.or").join(shown[:_SHOWN]), len(shown) - _SHOWN
+    if not shown:
+        return text("ui.explore.no_level")
+    return text("ui.explore.levels_more", levels=listed, count=more) if more > 0 else listed
+
+
+def _range(content: Range, unit: str) -> str:
+    low, high = ("" if bound is None else number_text(bound) for bound in (content.low, content.high))
+    if not high:
+        return text("ui.explore.at_least", low=low, unit=unit)
+    return (
+        text("ui.explore.between", low=low, high=high, unit=unit)
+        if low
+        else text("ui.explore.under", high=high, unit=unit)
+    )
 
 
 def spoken(part: Part, board: Board) -> str:

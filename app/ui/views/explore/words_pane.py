@@ -5,8 +5,17 @@ from __future__ import annotations
 import re
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QSyntaxHighlighter, QTextCharFormat, QTextCursor, QTextDocument
-from PySide6.QtWidgets import QApplication, QFrame, QPlainTextEdit, QTextEdit
+from PySide6.QtGui import (
+    QFocusEvent,
+    QFont,
+    QFontMetrics,
+    QKeyEvent,
+    QSyntaxHighlighter,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+)
+from PySide6.QtWidgets import QApplication, QFrame, QPlainTextEdit, QSizePolicy, QTextEdit
 
 from app.core.errors import UserError
 from app.core.query.model import EVERYONE, Query, expanded
@@ -19,10 +28,11 @@ from app.ui.theme import set_role, theme
 from app.ui.tokens import Style
 from app.ui.widgets.buttons import LINK, Button
 from app.ui.widgets.feedback import announce
-from app.ui.widgets.layout import column, row
+from app.ui.widgets.layout import column, row, scrolling
 from app.ui.widgets.text import Label
 
 _TYPING_MS = 350
+_MOST_LINES, _LONG = 7, 600
 _KEYWORD = re.compile(rf"(?<![A-Za-z0-9_.:/+*-])({'|'.join(KEYWORDS)})(?![A-Za-z0-9_.:/+*-])", re.IGNORECASE)
 
 
@@ -46,9 +56,14 @@ class WordsPane(QFrame):
         self._copied = copy
         head = Label(text("ui.explore.in_words"), Style.SMALL, "text2")
         line = row(self._fold, None, copy)
+        self._long = Label("", Style.SENTENCE, wrap=True, rich=True, selectable=True)
+        self._area = scrolling(column(self._long, None))
+        self._area.setFixedHeight(self.fontMetrics().height() * _MOST_LINES)
+        self._area.hide()
         self.setLayout(
-            column(head, self._sentence, line, self.editor, self._wrong, gap=6, margins=(20, 10, 20, 12))
+            column(head, self._sentence, self._area, line, self.editor, self._wrong, gap=6, margins=(20, 10, 20, 12))
         )
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._copied.hide()
         board.changed.connect(self.show_criteria)
         board.surroundings_changed.connect(self.show_criteria)
@@ -72,9 +87,13 @@ class WordsPane(QFrame):
             self._sentence.setText(explain(error).what)
             return
         rich = asked.rich(theme().colours["text"])
-        if rich != self._sentence.text():
-            self._sentence.setText(rich)
-            self._sentence.setAccessibleName(asked.plain)
+        long = len(asked.plain) > _LONG  # it scrolls, so that the cards keep their room
+        self._sentence.setVisible(not long)
+        self._area.setVisible(long)
+        label = self._long if long else self._sentence
+        if rich != label.text():
+            label.setText(rich)
+            label.setAccessibleName(asked.plain)
 
     def toggle(self) -> None:
         """Show the text form, or fold it away."""
@@ -110,11 +129,10 @@ class TextForm(QPlainTextEdit):
         super().__init__()
         self.board = board
         set_role(self, role="code")
-        self.setFont(theme().font(Style.CODE))
         self.setAccessibleName(text("ui.explore.text_form"))
         self.setPlaceholderText(text("ui.explore.text_placeholder"))
         self.setTabChangesFocus(True)
-        self.setFixedHeight(self.fontMetrics().height() * 3 + 22)
+        self.setFixedHeight(QFontMetrics(theme().font(Style.CODE)).height() * 3 + 22)
         self._colours = _Keywords(self.document())
         self._ours = False
         self._dirty = False
@@ -182,12 +200,12 @@ class TextForm(QPlainTextEdit):
         if not cursor.hasSelection():
             cursor.movePosition(QTextCursor.MoveOperation.Right, QTextCursor.MoveMode.KeepAnchor)
         mark = QTextEdit.ExtraSelection()
-        mark.cursor = cursor  # type: ignore[attr-defined]  # the stubs lack the fields of this struct
+        mark.cursor = cursor
         style = QTextCharFormat()
         style.setUnderlineStyle(QTextCharFormat.UnderlineStyle.WaveUnderline)
         style.setUnderlineColor(theme().colour("dan"))
         style.setBackground(theme().colour("dansoft"))
-        mark.format = style  # type: ignore[attr-defined]
+        mark.format = style
         self.setExtraSelections([mark])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name

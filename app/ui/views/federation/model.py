@@ -23,6 +23,7 @@ ROUNDS = (
 TO_COMPARE = ("joined", "confirmed by them")
 """States in which this side has still to compare the words."""
 ADDED, AWAITED = "in the ceremony", "awaited"
+READY_NOT_BACKED_UP = "ready, not backed up"
 LARGE = 200_000_000
 """Bytes of a ceremony that are worth a sentence."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from app.texts import text
 from app.ui.locale import moment
 from app.ui.models.overview import Overview
 from app.ui.tokens import Style
-from app.ui.views.federation.model import Federation, Site
+from app.ui.views.federation.model import READY, READY_NOT_BACKED_UP, Federation, Site
 from app.ui.views.federation.sentences import state_look, state_words
 from app.ui.widgets.chips import Chip
 from app.ui.widgets.feedback import Icon
@@ -37,11 +39,13 @@ class Sites(QWidget):
         self._shown = found, overview
         clear(self._rows)
         there = {each.name: each for each in overview.sites}
-        for place, site in enumerate(found.sites):
+        for place, each in enumerate(found.sites):
             if place:
                 self._rows.addWidget(line())
-            known = there.get(site.name)
+            site, known = each, there.get(each.name)
             reachable = None if known is None else known.reachable
+            if overview.pretend and site.state == READY_NOT_BACKED_UP:  # nobody backs up what is pretended
+                site = replace(each, state=READY)
             self._rows.addWidget(_row(site, reachable, 0 if known is None else known.last_seen))
         reached = sum(each.own or each.reachable is True for each in overview.sites)
         self._count.setText(text("ui.status.sites", reachable=reached, count=len(found.sites)))

@@ -54,6 +54,7 @@ class FirstStart(QWidget):
         self._preferences = preferences
         self._opened, self._language_changed = opened, language_changed
         self._hospitals = hospitals or pretend_hospitals()
+        self._again: Callable[[], object] = self.try_it
         set_role(self, role="page")
         self.setWindowTitle("Consilium")
         self.setMinimumSize(960, 600)
@@ -176,9 +177,11 @@ class FirstStart(QWidget):
     def _follow_hospitals(self) -> None:
         match self._hospitals.state:
             case State.STARTING:
+                self._again = self.try_it
                 if not isinstance(self.page, MakingPage):
                     self._show(MakingPage(self._hospitals.cancel))
             case State.REMOVING:
+                self._again = self._hospitals.remove
                 self._show(removing_page())
             case State.RESTING if self.page is not self.choices and not isinstance(self.page, SiteForm):
                 self._show(self.choices)
@@ -193,7 +196,7 @@ class FirstStart(QWidget):
     def _hospitals_failed(self, error: object) -> None:
         self._show(self.choices)
         if isinstance(error, ConsiliumError):
-            banner = Banner.of_error(error, action=(text("ui.try_again"), self.try_it), closed=self._close_banner)
+            banner = Banner.of_error(error, action=(text("ui.try_again"), self._again), closed=self._close_banner)
             self.choices.banners.show_only(banner)
 
     def _close_banner(self) -> None:

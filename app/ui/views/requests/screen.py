@@ -248,7 +248,7 @@ class RequestsView(View):
         ask_text(
             self,
             text("ui.requests.ask_title", site=asked.asker),
-            text("ui.requests.ask_words"),
+            text("ui.requests.ask_words", site=asked.asker),
             label=text("ui.requests.ask_label"),
             answer=text("ui.requests.ask_now"),
             then=ask,

@@ -62,7 +62,7 @@ def preview(policy: Policy, asked: Asked) -> list[TimelineStep]:
     steps = [
         TimelineStep("done", text("ui.requests.rule.member"), text("ui.requests.rule.member_why", site=asked.asker)),
         TimelineStep("done", text("ui.requests.rule.total"), text("ui.requests.rule.total_why")),
-        _rule(allowed, text(f"ui.requests.rule.{kind}"), text(f"ui.requests.rule.{kind}_{_yes(allowed)}")),
+        _rule(allowed, text(f"ui.requests.number.{kind}"), text(f"ui.requests.number.{kind}_{_yes(allowed)}")),
         _rule(
             asked.others >= policy.others,
             text("ui.requests.rule.enough"),
@@ -99,8 +99,8 @@ def history(asked: Asked, own: str) -> list[TimelineStep]:
         Standing.MISSED: "failed",
     }.get(standing, "done")
     why = asked.code if standing is Standing.REFUSED else ""
-    words = explain_code(why) if why else text(f"ui.requests.past.{standing}_why")
-    steps.append(TimelineStep(state, text(f"ui.requests.past.{standing}"), words))
+    words = explain_code(why) if why else text(f"ui.requests.happened.{standing}_why")
+    steps.append(TimelineStep(state, text(f"ui.requests.happened.{standing}"), words))
     if asked.state == "done":
         steps.append(TimelineStep("done", text("ui.requests.past.opened", site=asked.asker)))
     elif asked.state == "over":

@@ -70,7 +70,7 @@ class Compare(QWidget):
         runs = [known[id_] for id_ in self._chosen if id_ in known]
         if len(runs) < len(self._chosen):
             return
-        choices = [(each.id, f"{self._title(each)}  ·  {moment(each.asked)}") for each in self._runs]
+        choices = [(each.id, f"{moment(each.asked)}  ·  {self._title(each)}") for each in self._runs]
         for side, run in zip(self._sides, runs, strict=True):
             side.show_run(run, self._questions.get(run.id), choices)
         different = {each.name for each in runs[0].left_out} != {each.name for each in runs[1].left_out}

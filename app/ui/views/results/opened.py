@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from app.core.services.runs import Run
-from app.texts import explain_code, text
+from app.texts import text
 from app.ui.icons import icon
 from app.ui.locale import number
 from app.ui.models.question import Question
@@ -25,6 +25,7 @@ from app.ui.widgets.layout import Flow, column, row, scrolling
 from app.ui.widgets.text import Label
 
 FIGURE, TABLE, SITES, NOTES = range(4)
+_TALLEST = 460
 _TABS = (("figure", "bars"), ("table", "table"), ("sites", "federation"), ("notes", "message"))
 Actions: TypeAlias = Mapping[str, Callable[[], object]]
 
@@ -117,7 +118,11 @@ class Opened(QWidget):
         self.tabs.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._pages = QStackedWidget()
         figure = QWidget()
-        figure.setLayout(column(self.figure, self._note, gap=6))
+        self.figure.setMaximumHeight(_TALLEST)
+        drawn = column(self.figure, self._note, gap=6)
+        drawn.setStretchFactor(self.figure, 1)
+        drawn.addStretch(0)
+        figure.setLayout(drawn)
         pages: tuple[QWidget, ...] = (figure, self.table, self.sites, self.notes)
         for (name, icon_name), page in zip(_TABS, pages, strict=True):
             self.tabs.addTab(icon(icon_name), text(f"ui.results.tab.{name}"))
@@ -170,12 +175,7 @@ class Opened(QWidget):
         self._meter.setVisible(done is not None)
         if done is not None:
             self._meter.set_parts([(done, "accfill")], self.state.text())
-        if run.open:
-            words = text("ui.results.you_may_go")
-        else:
-            why = explain_code(run.code) if run.code and run.state == "failed" else ""
-            words = " ".join(filter(None, (why, wording.next_words(run))))
-        self._because.setText(words)
+        self._because.setText(text("ui.results.you_may_go") if run.open else wording.ended_words(run))
 
     def _show_actions(self, run: Run) -> None:
         self._actions.setVisible(run.open)
@@ -186,7 +186,7 @@ class Opened(QWidget):
         self.finish.setVisible(not opening)
         enough = run.decided >= run.minimum
         self.finish.forbid("" if enough else text("ui.results.too_few", count=run.minimum, ready=run.decided))
-        self.retry.setVisible(opening and 0 < len(run.awaited) <= run.of - run.quorum)
+        self.retry.setVisible(run.waits_for == "open" and 0 < len(run.awaited) <= run.of - run.quorum)
 
     def _show_tabs(self, run: Run, *, first: bool) -> None:
         answered = run.answer is not None

@@ -26,6 +26,8 @@ _SITE: Mapping[str, Look] = {
     "refused": ("danger", "stop"),
     "not needed": ("plain", "minus"),
 }
+_GAP = "…"
+"""Stands in an explanation for what only the other site knows."""
 _RUN: Mapping[str, tuple[str, str]] = {
     "released": ("check-circle", "pos"),
     "failed": ("close-circle", "dan"),
@@ -113,9 +115,10 @@ def spoken_answer(answer: RunAnswer) -> str:
     return f"{number(answer.count)} {text('ui.results.patients')}. {uncertainty(answer)[0]}"
 
 
-def next_words(run: Run) -> str:
-    """Return what to do about a run that came to no answer."""
-    return text(f"ui.results.next.{run.state}")
+def ended_words(run: Run) -> str:
+    """Return why a run came to no answer, as far as that can be said whole, and what to do about it."""
+    why = explain_code(run.code) if run.code and run.state == "failed" else ""
+    return " ".join(filter(None, ("" if _GAP in why else why, text(f"ui.results.next.{run.state}"))))
 
 
 def duration(milliseconds: int) -> str:
@@ -157,6 +160,7 @@ def _entry(run: Run, title: str) -> Entry:
         title=title[:1].upper() + title[1:],
         when=moment(run.asked),
         words=run_words(run),
+        tall=True,
         icon_name="number" if run.answer is not None or run.open else run_look(run)[0],
         fraction=fraction(run),
         chips=tuple(site_chip(each) for each in run.sites),

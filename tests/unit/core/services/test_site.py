@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.core.crypto.parameters import STANDARD_1
-from app.core.errors import ConsiliumError
+from app.core.errors import ConsiliumError, EnvironmentProblem, PeerProblem
 from app.core.federation import news
 from app.core.federation.invitation import LIFETIME
 from app.core.federation.trust import RelayAddress
@@ -16,7 +16,7 @@ from app.core.services.federation_status import SIGNING_TIME, Stage, State, stat
 from app.core.services.member import Member
 from app.core.services.talking import at_once
 from tests.federation_sites import CATALOGUE, PARAMETERS, Inline, LocalPost
-from tests.joining_sites import ADDRESS, CODE, Gathering
+from tests.joining_sites import ADDRESS, CODE, Connection, Gathering
 
 
 def refused(code: str) -> pytest.RaisesExc[ConsiliumError]:
@@ -373,3 +373,134 @@ def test_a_wrong_address_can_be_corrected_before_the_relay_has_agreed(tmp_path: 
 
 def test_the_ceremony_of_sixteen_sites_is_about_0_8_gigabytes_each() -> None:
     assert traffic(STANDARD_1, 16) == pytest.approx(0.8e9, rel=0.02)
+
+
+def test_an_invited_site_shows_a_quorum_only_when_it_knows_it(tmp_path: Path) -> None:
+    with Gathering(tmp_path) as g:
+        g.create()
+        g.join("B")
+        assert status(g["B"]).quorum == 0
+        g.join("C")
+        g.settle()
+        assert (status(g["A"]).quorum, status(g["B"]).quorum) == (3, 0), "it depends on how many they will be"
+        for name in "BC":
+            g.confirm(name)
+        g.settle()
+        at_once(service.advance(g["A"], g.line("A")))
+        service.start(g["A"])
+        g.settle()
+        assert status(g["B"]).quorum == 3
+    with Gathering(tmp_path / "said") as g:
+        g.create(quorum=2)
+        g.join("B")
+        g.settle()
+        assert status(g["B"]).quorum == 2
+
+
+def test_a_confirmation_that_comes_early_is_kept_and_said_to_be(tmp_path: Path) -> None:
+    with Gathering(tmp_path, ["B"]) as g:
+        g.create()
+        words = " ".join(g.join("B").words)
+        service.confirm(g["B"], "A", words)
+        assert not service.told(g["B"]), "the creator has not sent the catalogue yet"
+        g.settle()
+        assert service.told(g["B"])
+        assert states(g, "A")["B"] == State.CONFIRMED_BY_THEM
+
+
+def test_who_is_left_out_is_told_and_may_still_be_taken_in(tmp_path: Path) -> None:
+    with Gathering(tmp_path, "BCD") as g:
+        g.gather("B", "C", "D")
+        on_the_way, g.relay.on_the_way = g.relay.on_the_way, lambda data: ()  # nobody has signed when it starts anew
+        service.start(g["A"])
+        g.work("A")
+        g.relay.on_the_way = on_the_way
+        service.start(g["A"], without=["B"])
+        g.work("A")
+        g.work("B")
+        assert states(g, "B")["B"] == State.LEFT_OUT
+        assert next(each for each in status(g["B"]).sites if each.name == "B").since > 0
+        service.start(g["A"])  # they think better of it
+        g.settle()
+        assert len(rosters(g, "A", "B", "C", "D")) == 1
+        assert g.refusals("B") == []
+
+
+def test_who_was_left_out_while_away_hears_it_from_the_relay(tmp_path: Path) -> None:
+    with Gathering(tmp_path) as g:
+        g.gather("B", "C")
+        service.start(g["A"], without=["B"])
+        for _ in range(6):  # all but B
+            g.work("A")
+            g.work("C")
+        assert len(rosters(g, "A", "C")) == 1
+        assert rosters(g, "A") != {None}
+        with refused("relay.not_a_member") as raised:
+            g.line("B").members()
+        assert states(g, "B")["B"] == State.US
+        service.shut_out(g["B"], raised.value)
+        assert states(g, "B")["B"] == State.LEFT_OUT
+        service.shut_out(g["A"], raised.value)
+        service.shut_out(g["C"], raised.value)
+        assert State.LEFT_OUT not in {*states(g, "A").values(), *states(g, "C").values()}
+
+
+def test_what_is_left_to_say_when_the_roster_is_in_force_still_leaves(tmp_path: Path) -> None:
+    with Gathering(tmp_path, ["B"]) as g:
+        g.gather("B")
+        service.start(g["A"])
+        g.work("A")
+        g.work("B")
+        with pytest.MonkeyPatch.context() as patch, refused("relay.unreachable"):
+            patch.setattr(Connection, "send", unreachable)
+            g.receive("A")
+            at_once(service.advance(g["A"], g.line("A")))
+        assert g["A"].roster is not None
+        assert service.unsaid(g["A"])
+        assert not service.open_to_joining(g["A"])
+        at_once(service.catch_up(g["A"], g.line("A")))
+        assert not service.unsaid(g["A"])
+        g.settle()
+        assert rosters(g, "A") == rosters(g, "B") != {None}
+
+
+def unreachable(*_arguments: object) -> None:
+    raise EnvironmentProblem("relay.unreachable", host="relay", port=443)
+
+
+def test_what_the_relay_will_never_take_is_recorded_and_stops_nothing_else(tmp_path: Path) -> None:
+    with Gathering(tmp_path, ["B"]) as g:
+        g.gather("B")
+        tried: list[int] = []
+
+        def refusing(*_arguments: object) -> None:
+            tried.append(1)
+            raise PeerProblem("relay.recipient_unknown", place=9)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Connection, "send", refusing)
+            service.start(g["A"])
+            for _ in range(3):
+                at_once(service.advance(g["A"], g.line("A")))
+        assert len(tried) == 1
+        assert not service.unsaid(g["A"])
+        (shown,) = status(g["A"]).refusals
+        assert (shown.code, shown.details) == (
+            "mail.undeliverable", {"reason": "relay.recipient_unknown", "type": "joining.proposal"}
+        )  # fmt: skip
+
+
+def test_who_is_awaited_is_said(tmp_path: Path) -> None:
+    with Gathering(tmp_path) as g:
+        g.create()
+        words = g.join("B").words
+        g.invite("C")
+        g.settle()
+        assert status(g["A"]).awaited == ("A", "B", "C"), "both sides compare words, and C has not joined"
+        service.confirm(g["A"], "B", " ".join(words))
+        g.settle()
+        assert status(g["A"]).awaited == ("B", "C")
+        assert status(g["B"]).awaited == ("B",)
+        service.confirm(g["B"], "A", " ".join(words))
+        g.settle()
+        assert (status(g["A"]).awaited, status(g["B"]).awaited) == (("C",), ())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +16,18 @@ from app.core.catalogue import holding
 from app.core.catalogue.model import Catalogue
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.federation.relay_protocol import Presence
-from app.core.jobs.job import CancelToken, Job
+from app.core.jobs.job import Cancelled, CancelToken, Job
 from app.core.services import agent as agents
 from app.core.services import member as members
 from app.core.services.active_dataset import ActiveDataset
 from app.core.services.commands import Context, Result, Steps, Values, command
 from app.core.services.connect import connect
+from app.core.services.owner import Owner
 from app.core.services.owner_clients import Call
-from tests.agent_sites import Sites, opened
+from app.core.services.profile import create_profile
+from tests.agent_sites import Sites, opened, passphrase
 from tests.fake_relay import FakeRelay
-from tests.federation_sites import CATALOGUE, KnownNumber
+from tests.federation_sites import CATALOGUE, Inline, KnownNumber
 
 
 @pytest.fixture(autouse=True)
@@ -167,9 +171,6 @@ def watched(context: Context, values: Values) -> Steps:
 
 
 def test_the_overview_before_there_is_a_federation(tmp_path: Path) -> None:
-    from app.core.services.profile import create_profile
-    from tests.agent_sites import passphrase
-
     create_profile(tmp_path / "new", name="South", contact="+41", passphrase=passphrase).close()
     with connect(tmp_path / "new", open_profile=opened) as site:
         found = site.call("site.overview")
@@ -317,3 +318,74 @@ def test_the_relay_is_checked_while_other_commands_go_on(sites: Sites, monkeypat
     assert [each["problem"] and each["problem"]["code"] for each in found[0]["findings"]] == [None, "relay.clock"]
     with pytest.raises(UserError, match=r"joining\.no_federation"):
         sites.call(1, "relay.check")
+
+
+def test_the_network_of_joining_holds_up_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relay that does not answer: other commands are done meanwhile, another talk waits, and cancelling ends one."""
+    from app.core.services import federation_commands, site
+    from app.core.services.talking import Talk
+
+    asked, go = threading.Semaphore(0), threading.Semaphore(0)
+
+    def answered_late() -> str:
+        asked.release()
+        assert go.acquire(timeout=60)
+        return "answer"
+
+    def catch_up(_profile: object, _relay: object) -> Talk[None]:
+        assert (yield answered_late) == "answer"
+
+    create_profile(tmp_path / "new", name="South", contact="+41", passphrase=passphrase).close()
+    monkeypatch.setattr(site, "open_to_joining", lambda _profile: True)
+    monkeypatch.setattr(site, "catch_up", catch_up)
+    monkeypatch.setattr(federation_commands, "_relay", lambda _context: nullcontext())
+    done: list[str] = []
+    cancel = CancelToken()
+
+    def ask(name: str, job: Job) -> None:
+        try:
+            with connect(tmp_path / "new", become=False) as found:
+                assert found.call("federation.status", None, job)["stage"] == "none"
+            done.append(name)
+        except Cancelled:
+            done.append(f"{name} cancelled")
+
+    with running_owner(tmp_path / "new"), connect(tmp_path / "new", become=False) as other:
+        jobs = {"first": Job(), "second": Job(cancel=cancel), "third": Job()}
+        threads = {name: threading.Thread(target=ask, args=(name, job)) for name, job in jobs.items()}
+        threads["first"].start()
+        assert asked.acquire(timeout=60)
+        assert other.call("owner.status")["site"] == "South"
+        threads["second"].start()
+        threads["third"].start()
+        assert other.call("site.overview")["stage"] == "none"
+        cancel.cancel()
+        threads["second"].join(60)
+        assert done == ["second cancelled"]
+        go.release()
+        assert asked.acquire(timeout=60)
+        go.release()
+        for thread in threads.values():
+            thread.join(60)
+    assert sorted(done) == ["first", "second cancelled", "third"]
+
+
+@contextmanager
+def running_owner(directory: Path) -> Iterator[None]:
+    """An owner in a thread, until the block ends."""
+    started, stop = threading.Event(), threading.Event()
+
+    def live() -> None:
+        with Owner(opened(directory), program="tests", executor=Inline()) as owner:
+            started.set()
+            while not stop.is_set():
+                owner.turn(0.05)
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    assert started.wait(60)
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(60)
