@@ -9,6 +9,7 @@ from app.core.federation.proxies import ProxySetting
 from app.core.federation.relay_client import RelayPost
 from app.core.federation.trust import RelayAddress
 from app.core.secret import SecretBytes
+from app.core.services.membership import Membership, keep_membership
 from tests.agent_sites import Sites, opened
 from tests.fake_relay import FakeRelay
 from tests.relay_server import FAR, RelayServer
@@ -24,6 +25,10 @@ class RelaySites(Sites):
         super().__init__(base, FakeRelay(), count)
         self._address = address or relay.address
         self._keys = [key_of(directory) for directory in self.directories]
+        known = Membership(False, self._address, self.roster.federation_id)
+        for directory in self.directories:
+            with opened(directory) as profile, profile.store.database.atomic():
+                keep_membership(profile, known)
         posts = [relay.post(self.roster.federation_id, key) for key in self._keys]
         posts[0].found(relay.code())
         for place, post in enumerate(posts[1:], start=2):

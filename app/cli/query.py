@@ -237,7 +237,12 @@ def _call(profile: Path, name: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tell(found: dict[str, Any], as_json: bool) -> None:
-    lines = [_line(found), *(_site_line(each) for each in found["sites"])]
+    lines = [_line(found)]
+    for each in found["sites"]:
+        lines.append(_site_line(each))
+        if each["site"] in found["awaited"]["sites"] and each["state"] in _PATIENCE:
+            since = _local(each["since"] or found["asked"])
+            lines.append(text("cli.query.telephone", time=since, contact=each["contact"]))
     lines += [text("cli.query.note", site=each["site"], text=each["text"]) for each in found["notes"] if each["text"]]
     answer(_for_json(found), as_json, *lines)
 
@@ -266,6 +271,14 @@ def _line(found: dict[str, Any]) -> str:
     return text(
         key, id=id, text=asked, count=counted["count"], width=counted["half_width"], sites=len(counted["contributors"])
     )
+
+
+_PATIENCE = ("sent", "delivered", "waiting")
+"""States of a site in which a telephone call may help."""
+
+
+def _local(time: int) -> str:
+    return datetime.fromtimestamp(time / 1000).astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()
 
 
 def _site_line(each: dict[str, Any]) -> str:

@@ -18,11 +18,13 @@ import pytest
 
 from app.core.clock import SystemClock
 from app.core.errors import ConsiliumError, EnvironmentProblem, PeerProblem, ProtocolViolation
+from app.core.services import joining_mail
 from app.core.services import member as members
 from app.core.services import site as service
 from app.core.services.commands import Waiting
-from app.core.services.membership import membership
+from app.core.services.membership import creator_desk, membership
 from app.core.services.profile import OpenProfile
+from app.core.services.talking import at_once
 from app.core.store.peek import peek
 from tests.agent_sites import opened
 from tests.crash import leftovers
@@ -145,7 +147,7 @@ def nowhere(profile: OpenProfile) -> Any:
 def test_what_a_relay_alters_for_good_is_refused_and_shown(
     tmp_path: Path, relay: RelayServer, monkeypatch: pytest.MonkeyPatch, between: Callable[..., Middle]
 ) -> None:
-    """Each message is asked for three times; nothing comes of it, and the ceremony waits for those who were not heard."""
+    """Each message is asked for three times; nothing comes of it, and the ceremony waits for who was not heard."""
     middle = between((), 0.0, 1)
 
     def shuffled(_middle: Middle, waiting: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
@@ -197,24 +199,22 @@ def test_joining_comes_to_its_end(
                 return call()
         return call()
 
-    again(
-        lambda: (
+    code = relay.code()
+
+    def create() -> object:
+        return at_once(
             service.create_federation(
-                sites["A"],
-                connect("A"),
-                address=middle.address,
-                code=code,
-                name="Lung",
-                catalogue=CATALOGUE,
+                sites["A"], connect("A"), address=middle.address, code=code, name="Lung", catalogue=CATALOGUE,
                 parameters=PARAMETERS,
             )
-            if (code := codes[0])
-            else None
-        )
-    ) if (codes := [relay.code()]) else None
+        )  # fmt: skip
+
+    again(create)
     for name in names[1:]:
-        text = again(lambda name=name: service.invite(sites["A"], posts["A"], name)).to_text()
-        words = " ".join(again(lambda name=name, text=text: service.join(sites[name], connect(name), text)).words)
+        profile, line = sites[name], connect(name)
+        text = again(lambda name=name: at_once(service.invite(sites["A"], posts["A"], name))).to_text()
+        met = again(lambda profile=profile, line=line, text=text: at_once(service.join(profile, line, text)))
+        words = " ".join(met.words)
         wait_until(lambda name=name: joined(sites, posts, name))
         service.confirm(sites["A"], name, words)
         service.confirm(sites[name], "A", words)
@@ -232,7 +232,7 @@ def test_joining_comes_to_its_end(
 
 def joined(sites: dict[str, OpenProfile], posts: dict[str, Any], name: str) -> bool:
     everybody(sites, posts)
-    return any(each.session.state == "joined" for each in service.creator_desk(sites["A"]).sites() if each.site == name)
+    return any(each.session.state == "joined" for each in creator_desk(sites["A"]).sites() if each.site == name)
 
 
 def started(creator: OpenProfile) -> bool:
@@ -248,5 +248,5 @@ def everybody(sites: dict[str, OpenProfile], posts: dict[str, Any]) -> bool:
     for name, post in posts.items():
         if membership(sites[name]) is not None:
             with suppress(EnvironmentProblem, PeerProblem, ProtocolViolation):
-                service.catch_up(sites[name], post)
+                at_once(joining_mail.catch_up(sites[name], post))
     return True

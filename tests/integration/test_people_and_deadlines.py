@@ -223,3 +223,24 @@ def test_a_policy_keeps_its_values_and_refuses_nonsense(tmp_path: Path) -> None:
             decisions.set_policy(federation[1].site, Policy(others=3))
         assert decisions.policy_of(federation[1].site) == Policy.default(3)
         assert federation.catalogue is CATALOGUE
+
+
+def test_a_query_that_is_over_is_read_once_and_again_when_somebody_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ready_federation(tmp_path) as federation:
+        asker = cast(Member, federation[1])
+        session = ask(federation, minimum=3)
+        before = asking.show(asker, session)
+        federation.settle()
+        released = asking.show(asker, session)
+        assert (before.state, released.state) == ("sent", "released")
+        assert released.answer is not None
+        federation[3].desk.note(session, "Glad to help.")
+        federation.settle()
+        noted = asking.show(asker, session)
+        assert noted.notes == (("Site 3", "Glad to help."),)
+        monkeypatch.setattr(type(asker.desk), "heard", None)  # it could not be read any more
+        assert asking.show(asker, session) is noted
+        assert asking.list_queries(asker) == [noted]
+        assert asking.list_queries(asker, 0) == []

@@ -77,9 +77,6 @@ class Hospital:
             yield view
         finally:
             bridge.close()
-            import faulthandler
-
-            faulthandler.dump_traceback_later(15, file=open("/tmp/fed_dump.txt", "w"))
             self._stop.set()
             if self._agent is not None:
                 self._agent.stop()

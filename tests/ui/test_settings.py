@@ -158,11 +158,11 @@ def test_keys_that_cannot_be_reached_are_said(view: SettingsView, fake_bridge: F
     assert "The keyring is locked." in words(view.banners)
 
 
-def test_the_way_to_the_relay_is_checked(view: SettingsView, fake_bridge: FakeBridge) -> None:
+def test_the_way_to_the_relay_is_checked(view: SettingsView, fake_bridge: FakeBridge, qtbot: QtBot) -> None:
     assert "https://relay.example.org" in words(view.relay)
     view.relay.check.click()
     assert len(fake_bridge.named("relay.check")) == 1
-    assert "proxy:3128" in words(view.relay)
+    qtbot.waitUntil(lambda: "proxy:3128" in words(view.relay))
 
 
 def test_pretend_hospitals_are_removed_after_a_question(

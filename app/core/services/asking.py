@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from app.core.disclosure.noise import half_width, laplace_scale
 from app.core.errors import UserError
@@ -14,13 +15,14 @@ from app.core.federation.contributing import COUNT_SENSITIVITY, dataset_shape, o
 from app.core.federation.query_hearing import DONE, FAILED, KIND, OPEN, asker_of, failure_of
 from app.core.federation.query_messages import CLOSE, COMPUTING, SITE_STATES
 from app.core.federation.query_rounds import AwaitSites, Contribute, QueryHeard, next_step
-from app.core.federation.query_session import CANCELLED, Released
+from app.core.federation.query_session import CANCELLED, QueryDesk, Released
 from app.core.federation.roster import Site
 from app.core.query.model import Query
 from app.core.query.planner import make_plan
 from app.core.services import cohorts
 from app.core.services.member import Member
 from app.core.store.documents import Header
+from app.core.store.history import Run
 from app.core.store.sessions import Session
 
 CONFIDENCE = 0.95
@@ -165,9 +167,9 @@ def nearest_quorum(member: Member, without: Sequence[int] = ()) -> tuple[int, ..
     return tuple(sorted(members))
 
 
-def list_queries(member: Member) -> list[QueryView]:
-    """Return this site's own queries, newest first."""
-    return [show(member, run.id) for run in member.site.profile.runs.all()]
+def list_queries(member: Member, most: int | None = None) -> list[QueryView]:
+    """Return this site's own queries, newest first; all, or at most so many."""
+    return [show(member, run.id) for run in member.site.profile.runs.all()[:most]]
 
 
 def show(member: Member, id: bytes) -> QueryView:
@@ -176,9 +178,24 @@ def show(member: Member, id: bytes) -> QueryView:
     session, run = profile.sessions.get(id), profile.runs.get(id)
     if session is None or run is None or session.kind != KIND:
         raise UserError("query.unknown", id=id.hex())
-    heard = member.desk.heard(id)
+    times = profile.inbox.times(id)
+    remembered = _ended.setdefault(member.desk, {})
+    if session.state != OPEN and id in remembered and remembered[id][0] == len(times):
+        return remembered[id][1]
+    view = _view(member, session, run, times)
+    if session.state != OPEN:
+        remembered[id] = len(times), view
+    return view
+
+
+_ended: WeakKeyDictionary[QueryDesk, dict[bytes, tuple[int, QueryView]]] = WeakKeyDictionary()
+"""Queries that are over, with the number of messages of each: opening them all again would take a while."""
+
+
+def _view(member: Member, session: Session, run: Run, times: Sequence[tuple[int, str, int]]) -> QueryView:
+    id, heard = session.id, member.desk.heard(session.id)
     released = member.desk.result(id)
-    code, times = failure_of(session), profile.inbox.times(id)
+    code = failure_of(session)
     latest = {sender: at for sender, _, at in times}
     return QueryView(
         id=id,

@@ -17,7 +17,7 @@ from app.core.federation import ceremony as ceremonies
 from app.core.federation import ceremony_messages, news, rounds
 from app.core.federation.ceremony import Ceremony, CeremonyStatus
 from app.core.federation.ceremony_work import share_shape
-from app.core.federation.joining import INSTALLED, PREFIX, PROPOSED, SIGNED
+from app.core.federation.joining import INSTALLED, PROPOSED, SIGNED
 from app.core.federation.joining_creator import (
     CreatorDesk,
     InvitedSite,
@@ -34,7 +34,6 @@ from app.core.federation.roster import Roster, default_quorum
 from app.core.federation.six_words import six_words
 from app.core.services.membership import desk_of, membership
 from app.core.services.profile import OpenProfile
-from app.core.services.undeliverable import CODE as UNDELIVERABLE
 from app.core.store.history import Refusal
 from app.core.store.sessions import Session
 
@@ -149,10 +148,8 @@ def status(profile: OpenProfile, ceremony: CeremonyStatus | None = None) -> Fede
 
 
 def _refusals(profile: OpenProfile) -> tuple[Refusal, ...]:
-    """What was refused while joining, when somebody may have tried something, and what the relay would not take."""
-    told = profile.store.refusals.all()
-    found = (each for each in told if each.code.startswith(PREFIX) or each.code == UNDELIVERABLE)
-    return tuple(found)[-_MOST_REFUSALS:]
+    """The latest messages that were refused: altered or foreign ones, and what the relay would not take."""
+    return profile.store.refusals.all()[-_MOST_REFUSALS:]
 
 
 def _installed(desk: CreatorDesk | InvitedDesk) -> int:

@@ -219,12 +219,17 @@ class Owner:
         return result
 
     def _until_sent(self, call: Call, said: Mapping[str, str | int | float]) -> Generator[float, None, None]:
-        """Wait until the messages of a command have left; raises Waiting ``agent.kept`` when they cannot for now."""
+        """Wait until the messages of a command have left; raises Waiting ``agent.kept`` when they cannot for now.
+
+        Where no agent goes on after it, this is the time for everything else that is on its way too.
+        """
         yield 0.0  # the end of this step is when its messages are counted
         alone = self.end_agent is None  # nobody goes on when this command has ended
-        while (alone and self.computing) or (self._unsent() if alone else call.queued & self._unsent()):
+        while (own := call.queued & self._unsent()) or (alone and (self.computing or self._unsent())):
             if self.carrier is not None and self.carrier.trouble:
-                raise Waiting("agent.kept", **{**said, "reason": self.carrier.trouble})
+                if own:
+                    raise Waiting("agent.kept", **{**said, "reason": self.carrier.trouble})
+                return
             yield LOOK_SECONDS
 
     def _unsent(self) -> set[bytes]:

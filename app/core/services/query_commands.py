@@ -73,9 +73,10 @@ def _until_over(context: Context, id: bytes, wait: float) -> Steps:
 
 @command("query.list", passive=True)
 def list_(context: Context, values: Values) -> Result:
-    """Return this site's own queries, newest first."""
+    """Return this site's own queries, newest first; ``most`` (may be missing) is how many at the most."""
+    most = values.number("most", 1, 1 << 20) if values.given("most") else None
     values.done()
-    return {"queries": [asking.view_to_plain(view) for view in asking.list_queries(context.owner.member)]}
+    return {"queries": [asking.view_to_plain(view) for view in asking.list_queries(context.owner.member, most)]}
 
 
 @command("query.show", passive=True)

@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 
 from app.cli.main import main
+from app.core.errors import UserError
+from app.core.federation.evaluations import Made
+from app.core.federation.local_site import LocalSite
+from app.core.federation.query_messages import Request
 from app.core.federation.relay_protocol import Presence
 from app.core.services import member as members
 from tests.agent_sites import Sites
@@ -19,13 +23,34 @@ from tests.federation_sites import KnownNumber
 Run = Callable[..., tuple[int, str]]
 
 
+class Moody(KnownNumber):
+    """Answers 100 times the site's position, unless it is in another mood."""
+
+    def __init__(self, site: LocalSite, moods: dict[int, str]) -> None:
+        super().__init__(100 * site.position, keys=site.key_directory)
+        self._position = site.position
+        self._moods = moods
+
+    def contribute(self, session: bytes, asker: int, request: Request) -> Made:
+        match self._moods.get(self._position):
+            case "undecided":
+                return None  # type: ignore[return-value]  # a person has to decide
+            case "declining":
+                raise UserError("query.declined")
+            case _:
+                return super().contribute(session, asker, request)
+
+
 @pytest.fixture
-def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sites]:
+def moods() -> dict[int, str]:
+    return {}
+
+
+@pytest.fixture
+def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moods: dict[int, str]) -> Iterator[Sites]:
     """Three sites with agents, their ceremony done."""
     monkeypatch.setenv("CONSILIUM_LANGUAGE", "en")
-    monkeypatch.setattr(
-        members, "DatasetContributor", lambda site: KnownNumber(100 * site.position, keys=site.key_directory)
-    )
+    monkeypatch.setattr(members, "DatasetContributor", lambda site: Moody(site, moods))
     relay = FakeRelay()
     relay.present = {2: Presence(1_700_000_040_000, True), 3: Presence(1_700_000_040_000, False)}
     found = Sites(tmp_path, relay)
@@ -103,3 +128,30 @@ def test_an_agent_is_ended_by_another_command(run: Run, sites: Sites) -> None:
     assert sites.call(1, "owner.stop") == {"stopped": False}, "the agent has let go, and this command was the owner"
     assert told(run("agent", "--stop")) == {"stopped": False}
     assert "No agent runs" in run("agent", "--stop", text=True)[1]
+
+
+def test_who_is_waited_for_since_when_and_whom_to_telephone(run: Run, moods: dict[int, str]) -> None:
+    moods[3] = "undecided"
+    assert run("query", "run", "smoker", "--wait", "0", text=True)[0] == 3
+    id_ = told(run("query", "list"))["queries"][0]["id"]
+    while told(found := run("query", "show", id_))["sites"][2]["state"] != "waiting":
+        assert found[0] == 0
+        assert run("query", "wait", id_, "--wait", "1")[0] == 3
+    said = run("query", "show", id_, text=True)[1]
+    assert "Site 3: waiting for a person" in said
+    assert "to telephone: +41" in said
+    assert told(run("query", "cancel", id_))["state"] == "cancelled"
+    code, said = run("query", "show", id_, text=True)
+    assert code == 0
+    assert "Site 3: not needed any more" in said
+    assert "telephone" not in said
+
+
+def test_a_failed_query_is_shown_well_and_ends_badly_for_who_waits(run: Run, moods: dict[int, str]) -> None:
+    moods[3] = "declining"
+    code, said = run("query", "run", "smoker", "--wait", "60")
+    failed = json.loads(said)
+    assert (code, failed["state"], failed["code"]) == (1, "failed", "query.too_few_sites")
+    assert run("query", "show", failed["id"]) == (0, said)
+    assert run("query", "wait", failed["id"]) == (1, said)
+    assert told(run("query", "list"))["queries"][0] == failed

@@ -151,9 +151,8 @@ class ExploreView(View):
         )
         self.words.set_unfolded(self.context.preferences.words(_TEXT) == ["shown"])
         stack = self.board.history.stack
-        stack.canUndoChanged.connect(lambda _can: self._show_history())
-        stack.canRedoChanged.connect(lambda _can: self._show_history())
-        stack.indexChanged.connect(lambda _index: self._show_history())
+        for changed in (stack.canUndoChanged, stack.canRedoChanged, stack.indexChanged):
+            changed.connect(self._show_history)  # a method goes with the view; the stack still speaks while it dies
         self.context.standing.changed.connect(self._stand)
         self._show_history()
 
@@ -431,7 +430,7 @@ class ExploreView(View):
         else:
             self._state.setText(text("ui.explore.kept"))
 
-    def _show_history(self) -> None:
+    def _show_history(self, *_changed: object) -> None:
         stack = self.board.history.stack
         self.undo.setEnabled(stack.canUndo())
         self.redo.setEnabled(stack.canRedo())

@@ -29,7 +29,7 @@ class Entry(QWidget):
         super().__init__()
         self.joining = JoinForm(context, changed)
         self.creating = CreateForm(context, changed, back=lambda: self._show(self._choice))
-        self.start = Button(text("ui.federation.create_begin"), PRIMARY, icon_name="plus", pressed=self.open_create)
+        self.start = Button(text("ui.federation.create_begin"), icon_name="plus", pressed=self.open_create)
         starting = card(
             Drawing(START),
             8,
