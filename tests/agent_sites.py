@@ -64,13 +64,13 @@ def opened(directory: Path) -> OpenProfile:
     return open_profile(directory, passphrase=passphrase, program="tests")
 
 
-def federate(profiles: list[OpenProfile]) -> Roster:
+def federate(profiles: list[OpenProfile], federation: bytes = bytes([7]) * 32) -> Roster:
     """Install a roster that all have signed."""
     sites = tuple(
         Site(position, profile.site_name, profile.site_contact, profile.member_public)
         for position, profile in enumerate(profiles, start=1)
     )
-    roster = Roster(bytes([7]) * 32, "Tests", PARAMETERS, len(sites), CATALOGUE.hash, bytes(32), sites)
+    roster = Roster(federation, "Tests", PARAMETERS, len(sites), CATALOGUE.hash, bytes(32), sites)
     signatures = {position: roster.sign(profile.member_key) for position, profile in enumerate(profiles, start=1)}
     for profile in profiles:
         profile.install_roster(roster, signatures, CATALOGUE)
@@ -80,6 +80,8 @@ def federate(profiles: list[OpenProfile]) -> Roster:
 class Sites:
     """``count`` sites of one federation below ``base``."""
 
+    federation = bytes([7]) * 32
+
     def __init__(self, base: Path, relay: FakeRelay, count: int = 3) -> None:
         self.relay = relay
         self.directories = [base / f"site-{position}" for position in range(1, count + 1)]
@@ -87,7 +89,7 @@ class Sites:
             create_profile(directory, name=f"Site {number}", contact="+41", passphrase=passphrase)
             for number, directory in enumerate(self.directories, start=1)
         ]
-        self.roster = federate(profiles)
+        self.roster = federate(profiles, self.federation)
         for profile in profiles:
             profile.close()
         self.failures: list[BaseException] = []

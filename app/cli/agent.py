@@ -20,7 +20,8 @@ def agent(
         bool, typer.Option("--until-idle", help="End as soon as there is nothing left to do, to send or to receive.")
     ] = False,
     stay: Annotated[
-        bool, typer.Option("--stay", help="Serve this computer's window and commands even before there is a federation.")
+        bool,
+        typer.Option("--stay", help="Serve this computer's window and commands even before there is a federation."),
     ] = False,
     until_input_ends: Annotated[
         bool, typer.Option("--until-input-ends", help="End with the program that started this and holds its input.")

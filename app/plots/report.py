@@ -56,7 +56,7 @@ class _Writer:
         self.pages = Pages(LIGHT)
 
     def say(self, name: str, **params: object) -> str:
-        return text(f"report.{name}", self.language, **params)
+        return text(f"export.report.{name}", self.language, **params)
 
     def head(self) -> None:
         run, pages = self.found.run, self.pages

@@ -31,6 +31,15 @@ def png(figure: Figure, dpi: float = PNG_DPI) -> bytes:
         return _saved(figure, format="png", dpi=dpi, metadata={"Software": None, "Creator": _CREATOR})
 
 
+def pixels(figure: Figure) -> tuple[int, int, bytes]:
+    """Return ``figure`` as (width, height, pixels), four bytes RGBA each, for a screen."""
+    canvas = FigureCanvasAgg(figure)
+    with rc_context(_RULES):
+        canvas.draw()  # type: ignore[no-untyped-call]
+    width, height = canvas.get_width_height()
+    return width, height, bytes(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+
+
 def svg(figure: Figure) -> bytes:
     """Return ``figure`` as SVG, its words as words."""
     FigureCanvasSVG(figure)

@@ -216,7 +216,9 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise EnvironmentProblem("relay.address_in_use", host=host, port=port, reason=error.strerror or str(error)) from error
+        raise EnvironmentProblem(
+            "relay.address_in_use", host=host, port=port, reason=error.strerror or str(error)
+        ) from error
     try:
         if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where SO_REUSEADDR means something else
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
@@ -225,7 +227,9 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         try:
             listener.bind(address)
         except OSError as error:
-            raise EnvironmentProblem("relay.address_in_use", host=host, port=port, reason=error.strerror or str(error)) from error
+            raise EnvironmentProblem(
+                "relay.address_in_use", host=host, port=port, reason=error.strerror or str(error)
+            ) from error
         yield listener
     finally:
         listener.close()

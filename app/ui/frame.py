@@ -48,7 +48,7 @@ class RailItem(QAbstractButton):
     def set_badge(self, count: int) -> None:
         """Show how many wait; 0 shows nothing."""
         self._badge = count
-        self.setAccessibleName(text("ui.rail.waiting", name=self._label, count=count) if count else self._label)
+        self.setAccessibleName(text("ui.waiting_at", name=self._label, count=count) if count else self._label)
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name

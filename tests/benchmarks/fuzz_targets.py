@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from app.core import codec
+from app.core.catalogue.holding import pack, unpack
 from app.core.catalogue.model import Catalogue, Kind, Label, Variable
 from app.core.crypto import format as crypto_format
 from app.core.crypto import release, sampling
@@ -25,6 +26,7 @@ from app.core.crypto.ring import Array
 from app.core.federation import (
     ceremony_messages,
     ceremony_work,
+    holdings,
     invitation,
     joining_messages,
     news,
@@ -191,7 +193,10 @@ def _query_messages() -> Sequence[tuple[Parser, bytes]]:
         query_messages.COMMIT: [{"attempt": 1, "request": bytes(32), "hash": bytes(32), "noise_bits": 40}],
         query_messages.DECLINE: [{"code": "policy.declined"}],
         query_messages.REFUSE: [{"code": "policy.declined"}],
-        query_messages.STATE: [{"state": query_messages.WAITING}],
+        query_messages.STATE: [
+            {"state": query_messages.WAITING},
+            {"state": query_messages.COMPUTING, "percent": 40},
+        ],
         query_messages.NOTE: [{"text": "Why?\nAnd for whom?"}],
         query_messages.FINISH: [{}],
         query_messages.CLOSE: [{"contributors": [1, 3], "hashes": [bytes(32), bytes(32)]}],
@@ -212,6 +217,14 @@ def _news() -> Sequence[tuple[Parser, bytes]]:
     )
 
 
+@simple("holdings")
+def _holdings() -> Sequence[tuple[Parser, bytes]]:
+    return [
+        *_readers(holdings.MESSAGE_TYPES, {holdings.HOLDINGS: [{"number": 1, "held": b"\x80"}]}),
+        (lambda changed: unpack(CATALOGUE, changed), pack(CATALOGUE, {"a"})),
+    ]
+
+
 @simple("joining messages")
 def _joining() -> Sequence[tuple[Parser, bytes]]:
     secret = SecretBytes(bytes(32))
@@ -227,6 +240,7 @@ def _joining() -> Sequence[tuple[Parser, bytes]]:
         joining_messages.SIGNATURE: joining_messages.Signature(bytes(64)),
         joining_messages.REFUSAL: joining_messages.Refusal("joining.proposal_us"),
         joining_messages.ROSTER: joining_messages.SignedBy((bytes(64),) * 3),
+        joining_messages.LEFT_OUT: joining_messages.LeftOut(),
     }
     assert said.keys() == joining_messages.READERS.keys()
     return [decoded(joining_messages.READERS[type_], each.to_plain()) for type_, each in said.items()]

@@ -25,7 +25,7 @@ from app.core.clock import SystemClock
 from app.core.crypto.parameters import INSECURE_TEST_PARAMETERS, ParameterSet
 from app.core.crypto.passphrase import Argon2Cost
 from app.core.crypto.vault import PassphraseFile
-from app.core.errors import ConsiliumError
+from app.core.errors import ConsiliumError, EnvironmentProblem
 from app.core.federation import ceremony_messages, query_messages
 from app.core.federation.proxies import ProxySetting
 from app.core.federation.public_file import load_public_file
@@ -40,6 +40,7 @@ from app.core.query.text import parse
 from app.core.secret import SecretBytes
 from app.core.services import profile as profiles
 from app.core.services import site as service
+from app.core.services.connect import connect
 from app.core.services.local_socket import reach
 from app.core.services.member import Member
 from app.core.services.profile import OpenProfile, create_profile, open_profile
@@ -232,9 +233,25 @@ class Story:
         for title, program in everybody.items():
             if program.alive or (title not in self.servers and self._over(title, program)):
                 continue
-            if again.setdefault(title, now + self.draw.choice((0.0, 0.0, 0.3, 1.0)) * self.pace) <= now:
-                del again[title]
-                program.start()
+            if again.setdefault(title, now + self.draw.choice((0.0, 0.0, 0.3, 1.0)) * self.pace) > now:
+                continue
+            if title == "asking" and program.started and self._asked() is not False:
+                continue
+            del again[title]
+            program.start()
+
+    def _asked(self) -> bool | None:
+        """Whether site 1 knows a query, as a person would find out before asking again; None if that is not sure yet.
+
+        An agent may still be at work for a command that was killed.
+        """
+        if not self.servers["site-1"].alive:
+            return bool(self._queries())
+        try:
+            with connect(self.places[0], become=False) as site:
+                return bool(site.call("query.list")["queries"])
+        except EnvironmentProblem:
+            return None
 
     def _kill(self, phase: str, everybody: dict[str, Program]) -> None:
         title = self.draw.choice([*everybody, *(each for each in everybody if each not in self.servers)])

@@ -6,18 +6,23 @@ recorded, and nothing else is.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.core.clock import SystemClock
+from app.core.crypto.identity import MemberKey
 from app.core.errors import ConsiliumError, EnvironmentProblem, PeerProblem, ProtocolViolation
+from app.core.federation import envelope as envelopes
+from app.core.secret import SecretBytes
 from app.core.services import joining_mail
 from app.core.services import member as members
 from app.core.services import site as service
@@ -171,6 +176,63 @@ def flipped(data: bytes, place: int) -> bytes:
 def refused(directory: Path) -> list[str]:
     with sqlite3.connect(f"{(directory / 'site.db').as_uri()}?mode=ro", uri=True) as database:
         return [code for (code,) in database.execute("SELECT code FROM refusals")]
+
+
+# --- two federations ------------------------------------------------------------------------------------------------
+
+
+class OtherSites(RelaySites):
+    """Sites of another federation."""
+
+    federation = bytes([8]) * 32
+
+
+@dataclass
+class Mixer:
+    """A relay that gives members what is not for them: another federation's messages, forged ones, too large ones."""
+
+    times: int = 9
+    known: dict[bytes, bytes] = field(default_factory=dict)
+
+    def __call__(self, waiting: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        if not waiting:
+            return waiting
+        first, data = waiting[0]
+        message = envelopes.claimed(data)
+        self.known[message.federation] = data
+        foreign = [each for federation, each in self.known.items() if federation != message.federation]
+        if not foreign or not self.times:
+            return waiting
+        self.times -= 1
+        stranger = MemberKey.from_root(SecretBytes(bytes([9]) * 32))
+        forged = envelopes.sign(replace(message, id=os.urandom(16)), stranger)
+        added = (foreign[0], forged, bytes(envelopes.DEFAULT_LIMIT + 1))[self.times % 3]
+        return [(first - 1, added), *waiting]
+
+
+def test_two_federations_on_one_relay_do_not_disturb_each_other(
+    tmp_path: Path, relay: RelayServer, monkeypatch: pytest.MonkeyPatch, between: Callable[..., Middle]
+) -> None:
+    """Not even when it mixes them up. What is refused is recorded, and shown."""
+    mixer = Mixer()
+    monkeypatch.setattr(Middle, "shuffled", mixer)
+    middle = between((), 0.0, 1)
+    one = RelaySites(tmp_path / "one", relay, middle.address)
+    other = OtherSites(tmp_path / "other", relay, middle.address)
+    with one.running(1, 2, 3), other.running(1, 2, 3):
+        for sites in (one, other):
+            assert [sites.call(position, "test.ready")["state"] for position in (1, 2, 3)] == ["ready"] * 3
+        assert asked(other, 2)["answer"]["count"] == 600
+        shown = {
+            each["code"]
+            for sites in (one, other)
+            for position in (1, 2, 3)
+            for each in sites.call(position, "federation.status")["refusals"]
+        }
+    assert mixer.times == 0
+    assert shown == {"envelope.foreign_federation", "envelope.bad_signature", "envelope.too_large"}
+    assert [queries(one, position) for position in (1, 2, 3)] == [{}, {}, {}]
+    assert len(queries(other, 1)) == len(queries(other, 3)) == 1
 
 
 # --- joining --------------------------------------------------------------------------------------------------------

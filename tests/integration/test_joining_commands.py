@@ -48,6 +48,8 @@ def test_three_hospitals_come_together(run: Command, relay: RelayServer, tmp_pat
         "--relay-ca", str(authority), "--name", "Lung", "--catalogue", CATALOGUE,
     )  # fmt: skip
     assert created["exit"] == 0
+    checked = run("Lausanne", "relay", "check", "--proxy", "none")
+    assert (checked["exit"], checked["usable"]) == (0, True), "without an address: the federation's own relay"
     words = {}
     for name in ("Geneva", "Bern"):
         qr = tmp_path / f"{name}.svg"
@@ -66,7 +68,8 @@ def test_three_hospitals_come_together(run: Command, relay: RelayServer, tmp_pat
     for name in ("Geneva", "Bern"):
         assert run("Lausanne", "federation", "confirm", name, "--words", words[name])["exit"] == 0
         run(name, "federation", "status")  # fetches the catalogue, without which nothing is confirmed
-        assert run(name, "federation", "confirm", "Lausanne", "--words", words[name])["exit"] == 0
+        confirmed = run(name, "federation", "confirm", "Lausanne", "--words", words[name])
+        assert (confirmed["exit"], confirmed["told"]) == (0, True)
     started = run("Lausanne", "federation", "start")
     assert [site["state"] for site in started["sites"]] == ["signed", "asked to sign", "asked to sign"]
     again = run("Lausanne", "federation", "invite", "--site", "Geneva")
@@ -98,6 +101,8 @@ def test_what_waits_for_the_relay_says_so(run: Command, relay: RelayServer, tmp_
         "A", "federation", "create", "--relay", relay.address.url, "--relay-code", relay.code(),
         "--relay-ca", str(authority), "--name", "Lung", "--catalogue", CATALOGUE,
     )  # fmt: skip
+    untrusted = run("A", "relay", "check", relay.address.url, "--proxy", "none", text=True)
+    assert (untrusted["exit"], "--relay-ca" in untrusted["said"]) == (1, True), "the cure is named"
     invitation = run("A", "federation", "invite", "--site", "B")["invitation"]
     mangled = run("B", "federation", "join", invitation[:-20])
     assert mangled["error"]["code"] == "invitation.incomplete"

@@ -25,6 +25,7 @@ from app.core.federation.proxies import ProxySetting, without_credentials
 from app.core.federation.relay_check import Finding, check_relay
 from app.core.federation.relay_client import RelayPost
 from app.core.federation.relay_line import RelayLine
+from app.core.federation.relay_protocol import Session
 from app.core.federation.trust import SYSTEM, RelayAddress
 from tests.relay_server import People, RelayServer, TestClock, found_federation, new_key, relay, running_relay
 from tests.wires import Listener, Proxy, Wire
@@ -194,6 +195,12 @@ def http_answer(status: str, body: bytes, *headers: str) -> bytes:
         (http_answer("407 Proxy Authentication Required", b""), "relay.proxy_auth"),
         (http_answer("200 OK", b"{}", "Consilium-Relay: 1"), "relay.not_a_relay"),
         (http_answer("200 OK", b"[" * 20_000, "Consilium-Relay: 1"), "relay.not_a_relay"),
+        (
+            http_answer(
+                "200 OK", b'{"version": "1", "protocols": [1], "time": 1e999, "certificate": ""}', "Consilium-Relay: 1"
+            ),
+            "relay.not_a_relay",
+        ),
         (http_answer("200 OK", b"x" * 40_000, "Consilium-Relay: 1"), "codec.too_large"),
         (http_answer("418 Teapot", b"{}", "Consilium-Relay: 1", "Consilium-Problem: relay.tea"), "relay.refused"),
         (
@@ -221,6 +228,81 @@ def test_versions_that_do_not_meet(impostor: Callable[[bytes], RelayAddress], pr
         impostor(http_answer("200 OK", told, "Consilium-Relay: 1")), bytes(32), new_key(), proxy=NONE
     ) as post:
         assert code_of(post.members) == code
+
+
+# --- a relay that is busy, or says strange things -------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(cleanup: ExitStack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[RelayPost, list[float]]]:
+    """Make a client in a session to which a relay says what is given, the last thing again and again."""
+
+    def make(*answers: requests.Response) -> tuple[RelayPost, list[float]]:
+        waiting, pauses = list(answers), list[float]()
+        post = RelayPost(RelayAddress("https://relay.invalid"), bytes(32), new_key(), proxy=NONE, sleep=pauses.append)
+        cleanup.callback(post.close)
+        post._session = Session("token", 3600)
+        monkeypatch.setattr(post.line, "_once", lambda *_: waiting.pop(0) if len(waiting) > 1 else waiting[0])
+        return post, pauses
+
+    return make
+
+
+def says(status: int, **headers: str) -> requests.Response:
+    answer = requests.Response()
+    answer.status_code, answer._content = status, b""
+    answer._content_consumed = True  # type: ignore[attr-defined]
+    answer.headers.update({"Consilium-Relay": "1", **{name.replace("_", "-"): each for name, each in headers.items()}})
+    return answer
+
+
+def test_what_may_be_asked_only_once_waits_for_a_busy_relay(
+    told: Callable[..., tuple[RelayPost, list[float]]],
+) -> None:
+    """A challenge is answered once; but a relay that asks to wait has not heard the answer."""
+    busy = says(429, Retry_After="3", Consilium_Problem="relay.too_many_requests")
+    post, pauses = told(busy, busy, says(201))
+    assert post.line.request("POST", "/v1/sessions", tries=1).status == 201
+    assert pauses == [3.0, 3.0]
+    post, pauses = told(busy)
+    assert code_of(lambda: post.line.request("POST", "/v1/sessions", tries=1)) == "relay.too_many_requests"
+    assert pauses == [3.0] * 3
+
+
+def test_a_refusal_of_the_bytes_is_believed_the_third_time(
+    told: Callable[..., tuple[RelayPost, list[float]]],
+) -> None:
+    """What we send is as we signed it: something on the way may have changed it."""
+    refused = says(422, Consilium_Problem="relay.envelope_refused")
+    post, pauses = told(refused, refused, says(201))
+    post.send(b"signed")
+    assert pauses == [0.1, 0.4]
+    post, pauses = told(refused)
+    assert code_of(lambda: post.send(b"signed")) == "relay.envelope_refused"
+    assert pauses == [0.1, 0.4]
+    post, pauses = told(says(409, Consilium_Problem="relay.id_used_twice"))
+    assert code_of(lambda: post.send(b"signed")) == "relay.id_used_twice"
+    assert pauses == []
+
+
+def test_an_answer_without_its_body_does_not_go_on_for_ever(
+    told: Callable[..., tuple[RelayPost, list[float]]],
+) -> None:
+    post, pauses = told(says(200, Content_Length="5"))
+    assert code_of(lambda: list(post.fetch(bytes(32), 100))) == "relay.unreachable"
+    assert pauses == [0.1, 0.4, 1.6]
+
+
+@pytest.mark.parametrize("offset", ["0", "5", "7"])
+def test_an_upload_that_gets_nowhere_does_not_go_on_for_ever(
+    told: Callable[..., tuple[RelayPost, list[float]]], tmp_path: Path, offset: str
+) -> None:
+    """The relay has it, has nothing of it, has more than there is: whatever it is, it is no blob."""
+    path = tmp_path / "blob"
+    path.write_bytes(b"12345")
+    post, pauses = told(says(404, Upload_Offset="0"), says(202, Upload_Offset=offset))
+    assert code_of(lambda: post.publish(bytes(32), path)) == "relay.not_a_relay"
+    assert len(pauses) <= 3
 
 
 # --- trust ----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QGridLayout, QWidget
 
-from app.core.errors import EnvironmentProblem
+from app.core.errors import UserError
 from app.ui.theme import set_role
 from app.ui.views.requests import RequestsView
 from tests.ui import examples
@@ -70,7 +70,7 @@ def nowhere(stage: Stage) -> QWidget:
 def error(stage: Stage) -> QWidget:
     widget = _shown(stage, asked.TYPICAL)
     view = widget.view("requests")  # type: ignore[attr-defined]
-    view.fail(EnvironmentProblem("relay.unreachable", url="https://relay.example.org"))
+    view.fail(UserError("request.not_waiting"))
     return widget
 
 

@@ -6,13 +6,15 @@ from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
-import app.ui.views.results.canvas  # noqa: F401 - so that figures are drawn at once
 from app.core.errors import EnvironmentProblem
 from app.ui.views.results import ResultsView
+from app.ui.views.results.figure import FigurePlace
 from app.ui.views.results.opened import NOTES, TABLE
 from tests.ui import examples
 from tests.ui import examples_results as runs
 from tests.ui.gallery import Stage, state
+
+FigurePlace.at_once = True
 
 
 def _shown(stage: Stage, argument: str, found: list[dict[str, Any]] | None = None) -> tuple[QWidget, ResultsView]:

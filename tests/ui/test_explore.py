@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import UserError
@@ -37,14 +37,16 @@ def draft() -> str:
 
 
 @pytest.fixture
-def view(context: Context, fake_bridge: FakeBridge, qtbot: QtBot, draft: str) -> Iterator[ExploreView]:
+def view(context: Context, fake_bridge: FakeBridge, qtbot: QtBot, draft: str) -> ExploreView:
     fake_bridge.answers.update(explore.answers(draft))
     made = ExploreView(context)
     qtbot.addWidget(made)
     made.resize(1196, 748)
-    made.show()
+    with qtbot.waitActive(made):
+        made.show()
+        made.activateWindow()
     made.check()
-    yield made
+    return made
 
 
 def asked(fake_bridge: FakeBridge, name: str) -> list[Mapping[str, Any]]:
@@ -53,6 +55,7 @@ def asked(fake_bridge: FakeBridge, name: str) -> list[Mapping[str, Any]]:
 
 def shown(view: ExploreView, text: str) -> None:
     view.board.begin(text)
+    QApplication.processEvents()  # what is new is shown
 
 
 def select(view: ExploreView, *codes: str) -> None:
@@ -93,6 +96,7 @@ def rows(view: ExploreView) -> list[TermRow]:
 
 
 def gaps(view: ExploreView) -> list[Gap]:
+    QApplication.processEvents()  # what is new is shown
     return sorted(
         (each for each in view.canvas.findChildren(Gap) if each.isVisibleTo(view)), key=lambda gap: gap._index
     )
@@ -157,14 +161,14 @@ def test_only_this_canvas_moves_its_parts(view: ExploreView) -> None:
 # --- building by keyboard ---------------------------------------------------------------------------------------------
 
 
-def test_enter_adds_to_the_current_card_and_control_enter_to_a_new_one(view: ExploreView, qtbot: QtBot) -> None:
+def test_enter_adds_to_the_current_card_and_shift_enter_to_a_new_one(view: ExploreView, qtbot: QtBot) -> None:
     select(view, "died")
     qtbot.keyClick(view.catalogue.tree, KEY.Key_Return)
     select(view, "ICD10:C34")
     qtbot.keyClick(view.catalogue.tree, KEY.Key_Return)
     assert view.board.text == "died or ICD10:C34"
     select(view, "sex")
-    qtbot.keyClick(view.catalogue.tree, KEY.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(view.catalogue.tree, KEY.Key_Return, Qt.KeyboardModifier.ShiftModifier)
     assert view.board.text == "(died or ICD10:C34) and sex known"
     select(view, "ecog", "weight_loss")
     qtbot.keyClick(view.catalogue.tree, KEY.Key_Return)
@@ -191,7 +195,6 @@ def test_cards_and_terms_take_the_keyboard(view: ExploreView, qtbot: QtBot) -> N
 
 def test_shortcuts_move_copy_and_paste(view: ExploreView, qtbot: QtBot) -> None:
     shown(view, "died and sex = female")
-    QApplication.setActiveWindow(view)
     second = cards(view)[1]
     second.setFocus()
     view.canvas.move_part(second.card.id, -1)
@@ -209,6 +212,18 @@ def test_shortcuts_move_copy_and_paste(view: ExploreView, qtbot: QtBot) -> None:
     view.canvas.paste()
     assert view.board.text == before
     assert not view.banners.isHidden()
+
+
+def test_the_focus_stays_with_what_is_moved(view: ExploreView, qtbot: QtBot) -> None:
+    shown(view, "died and (ICD10:C34 or sex = female)")
+    row = rows(view)[1]
+    row.setFocus()
+    id = row.term.id
+    view.canvas.move_part(id, -1)
+    assert view.board.text == "(died or ICD10:C34) and sex = female"
+    qtbot.waitUntil(lambda: view.canvas.focused() == id)
+    view.canvas.duplicate(id)
+    qtbot.waitUntil(lambda: view.canvas.focused() == id)
 
 
 def test_everything_of_a_card_is_in_its_menu(view: ExploreView) -> None:
@@ -383,7 +398,7 @@ def test_filters_favourites_and_what_was_used_lately(view: ExploreView, qtbot: Q
     view.catalogue._kind.set_value("")
     view.catalogue._cover.set_value("all")
     view.catalogue._cover.chosen.emit("all")
-    assert not view.catalogue.model.index_of("weight_loss").isValid()
+    assert not view.catalogue.model.index_of(view.board.places["weight_loss"]).isValid()
     view.catalogue._cover.set_value("any")
     view.catalogue._cover.chosen.emit("any")
     view.catalogue.set_favourite("weight_loss", True)
@@ -400,7 +415,7 @@ def test_the_sheet_says_who_holds_a_variable(view: ExploreView, qtbot: QtBot) ->
     select(view, "weight_loss")
     qtbot.keyClick(view.catalogue.tree, KEY.Key_Space)
     assert view.details.isVisible()
-    words = " ".join(each.text() for each in view.details.findChildren(QWidget) if hasattr(each, "text"))
+    words = " ".join(each.text() for each in view.details.findChildren(QLabel))
     assert "Bern does not have it" in words
     assert "Geneva has it" in words
     qtbot.keyClick(view.details, KEY.Key_Escape)

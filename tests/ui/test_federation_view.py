@@ -37,7 +37,8 @@ def hospitals() -> FakeHospitals:
 
 
 @pytest.fixture
-def view(qtbot: QtBot, context: Context, hospitals: FakeHospitals) -> FederationView:
+def view(qtbot: QtBot, context: Context, fake_bridge: FakeBridge, hospitals: FakeHospitals) -> FederationView:
+    fake_bridge.answers.update(examples.answers(examples.NOTHING))
     made = FederationView(context, hospitals)  # type: ignore[arg-type]
     qtbot.addWidget(made)
     made.resize(1200, 760)
@@ -481,6 +482,29 @@ def test_pretend_hospitals_are_removed_after_a_question(
     assert hospitals.said == []
     view.remove_pretend().answer()
     assert hospitals.said == ["remove"]
+
+
+def test_many_changes_are_asked_for_once(view: FederationView, fake_bridge: FakeBridge) -> None:
+    held = []
+    fake_bridge.answers.pop("federation.show", None)
+    view._told_all()
+    before = len(fake_bridge.named("federation.show"))
+    for _ in range(5):
+        fake_bridge.stir()
+    assert len(fake_bridge.named("federation.show")) == before + 1
+    fake_bridge.answers["federation.show"] = lambda _values: held.append(1) or examples.READY
+    view._take(examples.READY)
+    assert held == [1], "once more, because something has changed meanwhile"
+
+
+def test_an_owner_that_is_away_is_the_frames_to_tell(view: FederationView, fake_bridge: FakeBridge) -> None:
+    fake_bridge.answers["federation.show"] = EnvironmentProblem("owner.none", path="x")
+    view._told_all()
+    view.refresh()
+    assert facts(view) == []
+    fake_bridge.answers["federation.show"] = EnvironmentProblem("keys.missing")
+    view.refresh()
+    assert facts(view) == [explain(EnvironmentProblem("keys.missing")).what]
 
 
 def test_what_has_not_changed_is_not_built_again(view: FederationView, fake_bridge: FakeBridge) -> None:

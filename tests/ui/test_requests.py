@@ -95,7 +95,8 @@ def type_into(dialog: Dialog, words: str) -> None:
         ({"state": "declined", "code": "policy.no_exact"}, State.REFUSED),
         ({"state": "open", "sites": ["Geneva", "Bern"]}, State.HELPING),
         ({"state": "done"}, State.MISSED),
-        ({"state": "over", "code": "query.cancelled"}, State.MISSED),
+        ({"state": "over", "code": "query.cancelled"}, State.ENDED),
+        ({"state": "over", "code": "query.cancelled", "answered": True}, State.BY_RULE),
     ],
 )
 def test_how_a_request_stands(changes: dict[str, Any], standing: State) -> None:

@@ -12,11 +12,11 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPlainTextEdit
+from PySide6.QtWidgets import QApplication, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
-import app.ui.views.results.canvas as canvases
 from app.core.errors import EnvironmentProblem, UserError
+from app.core.jobs.job import Cancelled
 from app.core.services import member as members
 from app.texts import text
 from app.ui import theme as themes
@@ -27,6 +27,7 @@ from app.ui.preferences import Preferences
 from app.ui.theme import theme
 from app.ui.views.results import ResultsView, screen
 from app.ui.views.results.exports import KINDS, Kind
+from app.ui.views.results.figure import Drawn, FigurePlace, Wish
 from app.ui.views.results.opened import FIGURE, NOTES, SITES, TABLE
 from app.ui.widgets.dialogs import Dialog
 from app.ui.widgets.feedback import Banner
@@ -91,13 +92,13 @@ def test_every_run_says_where_it_is(view: ResultsView) -> None:
     said = {each.key: each for each in view.list.entries.entries}
     assert len(said) == len(runs.TYPICAL)
     assert said[runs.NOISED].title == "Sex: “female”, and Age: at least 60 years"
-    assert said[runs.NOISED].words == "Answered by 3 sites"
+    assert said[runs.NOISED].words == "Answered by 3 of 3 sites"
     assert said[runs.COMPUTING].words == "Computing 52%"
     assert said[runs.COMPUTING].fraction == pytest.approx(0.52)
     assert ("Geneva 40%", "accent", "running") in said[runs.COMPUTING].chips
     assert said[runs.PERSON].words == "Waiting for a person at Bern"
     assert ("Bern", "caution", "person") in said[runs.PERSON].chips
-    assert said[runs.DECLINED].words == "Answered by 2 sites"
+    assert said[runs.DECLINED].words == "Answered by 2 of 3 sites"
     assert "Geneva: Declined: The site’s policy lets no exact numbers leave." in said[runs.DECLINED].spoken
     assert said[runs.OPENING].words == "Being opened; waiting for Geneva"
     assert "Bern: Did not answer in time" in said[runs.OPENING].spoken
@@ -158,9 +159,7 @@ def test_a_noised_answer_says_how_sure_it_is(view: ResultsView) -> None:
     assert view.opened.interval.text() == "between 1,270 and 1,298"
     assert view.opened.number.accessibleName() == "1,284 patients. between 1,270 and 1,298"
     assert view.opened.tabs.currentIndex() == FIGURE
-    canvas = view.opened.figure.canvas
-    assert canvas is not None
-    assert canvas.accessibleName() == view.opened.number.accessibleName()
+    assert view.opened.figure.accessibleName() == view.opened.number.accessibleName()
     rows = {view.opened.table.item(row, 0).text(): view.opened.table.item(row, 1).text() for row in range(7)}
     assert rows["95% interval, from"] == "1,270"
     assert rows["Noise scale of each site"] == "2.00"
@@ -205,42 +204,51 @@ def test_what_has_no_answer_says_what_to_do(view: ResultsView, id: str, said: st
     assert view.export_button.accessibleDescription()
 
 
-def test_the_figure_follows_the_theme_and_its_size(view: ResultsView, qapp: Any, qtbot: QtBot) -> None:
+def test_the_figure_follows_the_theme_and_its_size(view: ResultsView, qapp: QApplication, qtbot: QtBot) -> None:
     choose(view, runs.NOISED)
-    canvas = view.opened.figure.canvas
-    assert isinstance(canvas, canvases.CountsCanvas)
-    themes.install(qapp, themes.DARK_MODE)
-    assert canvas.figure.get_facecolor() == pytest.approx(theme().colour("raised").getRgbF(), abs=0.01)
-    before = canvas.figure.axes[0]
-    view.resize(1500, 800)
-    qtbot.waitUntil(lambda: canvas.figure.axes[0] is not before)
+    figure = view.opened.figure
+    qtbot.waitUntil(lambda: figure.picture is not None, timeout=30_000)
+    assert figure.picture is not None
+    assert figure.picture.pixelColor(2, 2).name().upper() == "#FFFFFF"
+    with qtbot.waitSignal(figure.changed, timeout=30_000):
+        themes.install(qapp, themes.DARK_MODE)
+    assert figure.picture.pixelColor(2, 2) == theme().colour("raised")
+    with qtbot.waitSignal(figure.changed, timeout=30_000):
+        view.resize(1500, 800)
+    assert figure.picture.width() == figure.width()
 
 
-def test_the_figure_is_loaded_aside(view: ResultsView, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until what draws is there, a line says so; the window does not wait."""
-    from app.ui.views.results import figure
+def test_the_figure_is_drawn_aside(view: ResultsView, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window waits neither for what draws nor for the drawing."""
+    threads: list[threading.Thread] = []
+    real = Wish.picture
 
-    threads: list[str] = []
-    there = threading.Event()
-    real = figure.import_module
+    def picture(self: Wish) -> Any:
+        if self.drawn[0].name == "One":  # the view has a figure too
+            threads.append(threading.current_thread())
+        return real(self)
 
-    def slowly(name: str) -> Any:
-        threads.append(threading.current_thread().name)
-        if threading.current_thread() is not threading.main_thread():
-            there.set()
-        return real(name)
-
-    monkeypatch.setattr(figure, "_loaders", [])
-    monkeypatch.setattr(figure, "import_module", slowly)
-    monkeypatch.setattr(figure, "loaded", there.is_set)
-    place = figure.FigurePlace()
+    monkeypatch.setattr(FigurePlace, "at_once", False)
+    monkeypatch.setattr(Wish, "picture", picture)
+    place = FigurePlace()
     qtbot.addWidget(place)
     assert view.current is not None
-    place.show_runs([figure.Drawn("One", view.current)], "In words")
-    assert place.canvas is None
-    place.show()
-    qtbot.waitUntil(lambda: place.canvas is not None)
-    assert threads[0] == "figures"
+    place.show_runs([Drawn("One", view.current)], "In words")
+    with qtbot.waitSignal(place.changed, timeout=30_000):
+        place.show()
+    assert threads
+    assert threading.main_thread() not in threads
+    place.show_runs([Drawn("One", view.current)], "In words")
+    assert len(threads) == 1  # nothing new is to be drawn
+
+
+def test_a_figure_that_came_too_late_is_left_out(view: ResultsView) -> None:
+    figure = view.opened.figure
+    shown = figure.picture
+    assert view.current is not None
+    late = Wish((Drawn("Another", view.current),), False, "en", (300, 200), 1.0)
+    figure._take(late, late.picture())
+    assert figure.picture is shown
 
 
 # --- news -----------------------------------------------------------------------------------------------------------
@@ -421,10 +429,9 @@ def test_compare_two_runs(view: ResultsView) -> None:
     view.compare_button.click()
     assert view.compare.isVisible()
     assert view.compare.chosen == (runs.NOISED, runs.EXACT)
-    canvas = view.compare.figure.canvas
-    assert canvas is not None
-    assert "at least 60 years: 1,284 patients" in canvas.accessibleName()
-    assert "Exact number" in canvas.accessibleName()
+    spoken = view.compare.figure.accessibleName()
+    assert "at least 60 years: 1,284 patients" in spoken
+    assert "Exact number" in spoken
     right = view.compare._sides[1].choice
     right.set_value(runs.DECLINED)
     right.chosen.emit(runs.DECLINED)
@@ -444,12 +451,14 @@ def test_comparing_needs_two_answers(view: ResultsView, owned: list[dict[str, An
 # --- saving ---------------------------------------------------------------------------------------------------------
 
 
-def test_copy_the_figure(view: ResultsView) -> None:
+def test_copy_the_figure(view: ResultsView, qtbot: QtBot) -> None:
     choose(view, runs.NOISED)
     assert "Ctrl+Shift+C" in view.export_menu.copy_action.shortcut().toString()
+    QGuiApplication.clipboard().clear()
     view.export_menu.copy_action.trigger()
+    qtbot.waitUntil(lambda: not QGuiApplication.clipboard().image().isNull(), timeout=30_000)
     image = QGuiApplication.clipboard().image()
-    assert image.width() > 1000
+    assert image.width() == 1280
     assert image.pixelColor(2, 2).name() == "#ffffff"
 
 
@@ -475,10 +484,16 @@ def test_every_format_is_saved_with_the_command_line(view: ResultsView, tmp_path
         "--language", "en", "--profile", "profile",
     ]  # fmt: skip
     assert banner(view).startswith("Saving")
+    assert [job.title for job in view.context.jobs.running][-1] == "Saving answer.zip"
     told["done"]({})
+    assert len(view.context.jobs.running) == 4
     assert str(tmp_path / "answer.zip") in banner(view)
-    told["failed"](EnvironmentProblem("disk.full", path="answer.zip"))
+    for _command, earlier in started[:-2]:
+        earlier["failed"](Cancelled())
+    assert banner(view) == ""
+    started[-2][1]["failed"](EnvironmentProblem("disk.full", path="answer.zip"))
     assert "The disk is full" in banner(view)
+    assert view.context.jobs.running == []
 
 
 def test_the_dialog_proposes_a_name(view: ResultsView) -> None:

@@ -19,6 +19,11 @@ def pack(catalogue: Catalogue, held: Collection[str]) -> bytes:
     return bytes(bits)
 
 
+def holds(bits: bytes, place: int) -> bool:
+    """Return whether the variable at ``place`` in the catalogue is held; nothing is beyond the end of the bits."""
+    return place >> 3 < len(bits) and bool(bits[place >> 3] & (0x80 >> (place & 7)))
+
+
 def unpack(catalogue: Catalogue, bits: bytes) -> frozenset[str]:
     """Return the codes that are held; raises ProtocolViolation ``catalogue.other_size`` for another catalogue's."""
     if len(bits) != (len(catalogue.variables) + 7) // 8:

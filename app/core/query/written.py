@@ -23,7 +23,7 @@ _BARE_CODE = re.compile(rf"(?!(?:{'|'.join(KEYWORDS)})$)[A-Za-z][{LETTERS}]*", r
 _BARE_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
-def write(cohort: Cohort, catalogue: Catalogue | None = None) -> str:
+def write(cohort: Cohort, catalogue: Catalogue | None = None) -> str:  # noqa: PLR0911 - one return a kind of node
     """Return the text form; levels in the order of the catalogue, or sorted if there is none."""
     match cohort:
         case Saved():

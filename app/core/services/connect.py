@@ -98,8 +98,8 @@ def connect(
     """Reach the owner of the profile in ``directory``, or (if ``become``) become it.
 
     ``open_profile`` and ``line`` (how to reach the relay) are for when this process becomes the owner. Raises
-    EnvironmentProblem ``owner.none``, ``owner.other_version``, ``owner.silent``, ``owner.not_ours``;
-    ``profile.in_use`` by a program that has not served its socket within ``patience`` seconds; and as ``services.profile.open_profile``.
+    EnvironmentProblem ``owner.none``, ``owner.other_version``, ``owner.silent``, ``owner.not_ours``; ``profile.in_use``
+    by a program that has not served its socket within ``patience`` seconds; and as ``services.profile.open_profile``.
     """
 
     def open_end() -> _End:

@@ -8,6 +8,7 @@ import time
 from app.core.services.commands import Context, Result, Steps, Values, command
 
 _LONGEST_WAIT = 3600
+_TOGETHER_SECONDS = 0.1
 
 
 @command("owner.status", passive=True)
@@ -40,10 +41,14 @@ def watch(context: Context, values: Values) -> Steps:
     """Wait up to ``wait`` seconds until something has changed since the number ``after``; return the number now.
 
     Everything that the other commands show counts: messages, queries, requests, sessions, datasets, the policy, the
-    connection with the relay. Another number than ``after``, lower ones included, means: look again.
+    connection with the relay. Another number than ``after``, lower ones included, means: look again. What changes in
+    one go, as while something is imported, is told together: at most ten times a second.
     """
     after, until = values.number("after", 0, 1 << 53), time.monotonic() + values.number("wait", 0, _LONGEST_WAIT)
     values.done()
     while context.owner.changes == after and (left := until - time.monotonic()) > 0:
+        yield left
+    until = min(until, time.monotonic() + _TOGETHER_SECONDS)
+    while (left := until - time.monotonic()) > 0:
         yield left
     return {"number": context.owner.changes}

@@ -37,6 +37,8 @@ class Board(QObject):
         super().__init__(parent)
         self.catalogue: Catalogue | None = None
         self.hash = b""
+        self.places: dict[str, int] = {}
+        """Where in the catalogue each code is."""
         self.holding: Holding = NOTHING_HELD
         self.definitions: dict[str, Cohort] = {}
         self.report: Mapping[str, Mapping[str, Any]] = {}
@@ -186,6 +188,7 @@ class Board(QObject):
     def set_catalogue(self, catalogue: Catalogue, hash_: bytes) -> None:
         """Work with this catalogue."""
         self.catalogue, self.hash = catalogue, hash_
+        self.places = {variable.code: place for place, variable in enumerate(catalogue)}
         self.surroundings_changed.emit()
 
     def set_holding(self, holding: Holding) -> None:

@@ -21,6 +21,7 @@ from app.ui.models.terms import TERMS_MIME, Offer, offer_to_bytes
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 _PORTION = 200
+_RANGE = 500
 _USER = int(Qt.ItemDataRole.UserRole)
 SYSTEMS = ("ICD10", "ICD10CM", "ATC", "LOINC", "HGNC", "HGVS", "OPS", "CHOP")
 
@@ -71,11 +72,17 @@ NOTHING_HELD = Holding({}, frozenset(), 0)
 
 @dataclass(frozen=True)
 class Group:
-    """A heading and the places of its variables in the catalogue."""
+    """A heading, and below it the variables at these places of the catalogue, or further groups."""
 
     title: str
     note: str
     places: tuple[int, ...]
+    groups: tuple[Group, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many variables are below it."""
+        return len(self.places) + sum(group.size for group in self.groups)
 
 
 def groups_of(catalogue: Catalogue, places: Sequence[int]) -> tuple[Group, ...]:
@@ -89,11 +96,22 @@ def groups_of(catalogue: Catalogue, places: Sequence[int]) -> tuple[Group, ...]:
             by_system.setdefault(system, []).append(place)
         else:
             by_kind.setdefault(variable.kind, []).append(place)
-    found = [Group(*_system(system), tuple(each)) for system, each in by_system.items()]
-    kinds = [
-        Group(text(f"ui.explore.kind.{kind.value}s"), "", tuple(by_kind[kind])) for kind in Kind if kind in by_kind
-    ]
-    return (*found, *kinds)
+    found = [_group(*_system(system), each, catalogue) for system, each in by_system.items()]
+    kinds = [(text(f"ui.explore.kind.{kind.value}s"), by_kind[kind]) for kind in Kind if kind in by_kind]
+    return (*found, *(_group(title, "", each, catalogue) for title, each in kinds))
+
+
+def _group(title: str, note: str, places: Sequence[int], catalogue: Catalogue) -> Group:
+    """Return a group; a very large one is divided into ranges, which nobody has to scroll through."""
+    if len(places) <= 2 * _RANGE:
+        return Group(title, note, tuple(places))
+    ranges = [tuple(places[first : first + _RANGE]) for first in range(0, len(places), _RANGE)]
+    return Group(title, note, (), tuple(Group(_range_title(each, catalogue), "", each) for each in ranges))
+
+
+def _range_title(places: Sequence[int], catalogue: Catalogue) -> str:
+    first, last = (catalogue.variables[place].code for place in (places[0], places[-1]))
+    return f"{first.partition(':')[2] or first} – {last.partition(':')[2] or last}"
 
 
 def _system(system: str) -> tuple[str, str]:
@@ -105,6 +123,14 @@ def _system(system: str) -> tuple[str, str]:
     )
 
 
+class _Node:
+    """A group in the tree: the number of the one above it (-1: none), its row there, the numbers of those below it."""
+
+    def __init__(self, group: Group, above: int, row: int) -> None:
+        self.group, self.above, self.row = group, above, row
+        self.below: tuple[int, ...] = ()
+
+
 class CatalogueModel(QAbstractItemModel):
     """The tree, or the flat list of what was found. Reset when what is listed changes."""
 
@@ -113,7 +139,8 @@ class CatalogueModel(QAbstractItemModel):
         self.catalogue: Catalogue | None = None
         self.holding = NOTHING_HELD
         self._hash = b""
-        self._groups: tuple[Group, ...] = ()
+        self._tops: tuple[int, ...] = ()
+        self._groups: list[_Node] = []
         self._flat: tuple[int, ...] | None = None
         self._rows: dict[int, tuple[int, int]] = {}
         self._fetched: dict[int, int] = {}
@@ -125,13 +152,25 @@ class CatalogueModel(QAbstractItemModel):
         self.beginResetModel()
         self.catalogue, self._hash = catalogue, hash_
         self._flat = None if flat is None else tuple(flat)
-        self._groups = groups if flat is None else ()
-        self._rows = {}
-        self._fetched = {}
-        for number, group in enumerate(self._groups):
-            self._rows.update((place, (number, row)) for row, place in enumerate(group.places))
+        self._groups, self._rows, self._fetched = [], {}, {}
+        self._tops = self._number(groups, -1) if flat is None else ()
         self._rows.update((place, (-1, row)) for row, place in enumerate(self._flat or ()))
         self.endResetModel()
+
+    def _number(self, groups: Sequence[Group], above: int) -> tuple[int, ...]:
+        """Give groups their numbers, and those below them, and remember the row of every variable."""
+        numbers = []
+        for row, group in enumerate(groups):
+            number = len(self._groups)
+            numbers.append(number)
+            node = _Node(group, above, row)
+            self._groups.append(node)
+            self._rows.update((place, (number, at)) for at, place in enumerate(group.places))
+            node.below = self._number(group.groups, number)
+        return tuple(numbers)
+
+    def _group_index(self, number: int) -> QModelIndex:
+        return QModelIndex() if number < 0 else self.createIndex(self._groups[number].row, 0, _id(_GROUP, number))
 
     def set_holding(self, holding: Holding) -> None:
         """Show where variables are."""
@@ -157,16 +196,12 @@ class CatalogueModel(QAbstractItemModel):
         kind, _, level = _read(index.internalId())
         return variable.levels[level].code if kind == _LEVEL else None
 
-    def index_of(self, code: str) -> QModelIndex:
-        """Return where the variable with this code is, fetching what is before it; invalid if it is not listed."""
-        variable = None if self.catalogue is None else self.catalogue.find(code)
-        if variable is None or self.catalogue is None:
-            return QModelIndex()
-        place = next((at for at in self._rows if self.catalogue.variables[at] is variable), None)
-        if place is None:
+    def index_of(self, place: int) -> QModelIndex:
+        """Return where the variable at a place of the catalogue is, fetching what is before it; invalid if nowhere."""
+        if place not in self._rows:
             return QModelIndex()
         number, row = self._rows[place]
-        parent = QModelIndex() if number < 0 else self.createIndex(number, 0, _id(_GROUP, number))
+        parent = self._group_index(number)
         while row >= self.rowCount(parent) and self.canFetchMore(parent):
             self.fetchMore(parent)
         return self.index(row, 0, parent)
@@ -177,22 +212,27 @@ class CatalogueModel(QAbstractItemModel):
         if column != 0 or not 0 <= row < self.rowCount(parent):
             return QModelIndex()
         if not parent.isValid():
-            id = _id(_GROUP, row) if self._flat is None else _id(_VARIABLE, self._flat[row])
+            id = _id(_GROUP, self._tops[row]) if self._flat is None else _id(_VARIABLE, self._flat[row])
             return self.createIndex(row, 0, id)
         kind, number, _ = _read(parent.internalId())
-        id = _id(_VARIABLE, self._groups[number].places[row]) if kind == _GROUP else _id(_LEVEL, number, row)
+        if kind != _GROUP:
+            return self.createIndex(row, 0, _id(_LEVEL, number, row))
+        node = self._groups[number]
+        id = _id(_GROUP, node.below[row]) if node.below else _id(_VARIABLE, node.group.places[row])
         return self.createIndex(row, 0, id)
 
     def parent(self, index: Index = _NOWHERE) -> QModelIndex:  # type: ignore[override]  # Qt overloads the name
         if not index.isValid():
             return QModelIndex()
         kind, place, _ = _read(index.internalId())
-        if kind == _GROUP or place not in self._rows:
+        if kind == _GROUP:
+            return self._group_index(self._groups[place].above)
+        if place not in self._rows:
             return QModelIndex()
         number, row = self._rows[place]
         if kind == _LEVEL:
             return self.createIndex(row, 0, _id(_VARIABLE, place))
-        return QModelIndex() if number < 0 else self.createIndex(number, 0, _id(_GROUP, number))
+        return self._group_index(number)
 
     def columnCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802 - Qt's name
         return 1
@@ -204,10 +244,10 @@ class CatalogueModel(QAbstractItemModel):
     def _children(self, parent: Index) -> int:
         """Return how many children there are, fetched or not."""
         if not parent.isValid():
-            return len(self._groups) if self._flat is None else len(self._flat)
+            return len(self._tops) if self._flat is None else len(self._flat)
         kind, number, _ = _read(parent.internalId())
         if kind == _GROUP:
-            return len(self._groups[number].places)
+            return len(self._groups[number].below or self._groups[number].group.places)
         variable = self.variable(parent)
         return len(variable.levels) if kind == _VARIABLE and variable is not None else 0
 
@@ -231,7 +271,7 @@ class CatalogueModel(QAbstractItemModel):
             return None
         kind, number, level = _read(index.internalId())
         if kind == _GROUP:
-            return self._group_data(self._groups[number], role)
+            return self._group_data(self._groups[number].group, role)
         variable = self.catalogue.variables[number]
         if kind == _LEVEL:
             return _level_data(variable, level, role)
@@ -242,7 +282,7 @@ class CatalogueModel(QAbstractItemModel):
             case Qt.ItemDataRole.DisplayRole:
                 return group.title
             case Qt.ItemDataRole.AccessibleTextRole:
-                return text("ui.explore.group_spoken", title=group.title, count=len(group.places))
+                return text("ui.explore.group_spoken", title=group.title, count=group.size)
             case Role.KIND:
                 return "group"
             case Role.NOTE:

@@ -1,8 +1,9 @@
-"""The catalogue's search for the window: its index is made in a thread, so that nothing waits for it."""
+"""Catalogues for the window: they are read, and their index is made, in a thread, so that nothing waits for it."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 from shiboken6 import isValid
@@ -11,7 +12,35 @@ from app.core.catalogue.model import Catalogue
 from app.core.catalogue.search import Search
 from app.texts import preferred_language
 
-_SMALL = 500
+_SMALL, _SMALL_BYTES = 500, 200_000
+
+
+class Loader(QObject):
+    """Reads catalogues: a large one in a thread."""
+
+    _read = Signal(object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._latest: object = None
+        self._read.connect(self._give)
+
+    def load(self, data: bytes, done: Callable[[Catalogue], object]) -> None:
+        """Read canonical bytes, then call ``done`` in this thread; not at all if others were to be read meanwhile."""
+        self._latest = done
+        if len(data) <= _SMALL_BYTES:
+            done(Catalogue.from_cbor(data))
+        else:
+            threading.Thread(target=self._load, args=(data, done), name="catalogue", daemon=True).start()
+
+    def _load(self, data: bytes, done: Callable[[Catalogue], object]) -> None:
+        catalogue = Catalogue.from_cbor(data)
+        if isValid(self):
+            self._read.emit(catalogue, done)
+
+    def _give(self, catalogue: Catalogue, done: Callable[[Catalogue], object]) -> None:
+        if done is self._latest:
+            done(catalogue)
 
 
 class Finder(QObject):

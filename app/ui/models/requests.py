@@ -28,7 +28,9 @@ class Standing(StrEnum):
     HELPING = "helping"
     """This site is not asked for a part, only to help open the result."""
     MISSED = "missed"
-    """It ended without this site's answer."""
+    """The result was opened without this site's part."""
+    ENDED = "ended"
+    """It ended before this site had answered, and without a result."""
 
 
 class Fate(StrEnum):
@@ -117,6 +119,8 @@ class Asked:
             return Standing.BY_PERSON if self.decided == "answer" else Standing.BY_RULE
         if own not in self.sites:
             return Standing.HELPING
+        if self.state == "over":
+            return Standing.ENDED
         return Standing.MISSED if self.ended else Standing.ANSWERING
 
     @property

@@ -93,11 +93,10 @@ class EntriesModel(QAbstractListModel):
             if self.entries[place].key not in keys:
                 self._remove(place)
         for place, entry in enumerate(wanted):
-            known = next((i for i, each in enumerate(self.entries) if i >= place and each.key == entry.key), None)
-            if known is not None and known != place:
-                self._remove(known)
-                known = None
-            if known is None:
+            there = place < len(self.entries) and self.entries[place].key == entry.key
+            if not there:
+                if (known := self._find(entry.key, place)) >= 0:
+                    self._remove(known)
                 self.beginInsertRows(QModelIndex(), place, place)
                 self.entries.insert(place, entry)
                 self.endInsertRows()
@@ -108,6 +107,9 @@ class EntriesModel(QAbstractListModel):
     def place_of(self, key: str) -> int:
         """Return the row of an entry, -1 if it is not there."""
         return next((i for i, each in enumerate(self.entries) if each.key == key and not each.heading), -1)
+
+    def _find(self, key: str, begin: int) -> int:
+        return next((i for i in range(begin, len(self.entries)) if self.entries[i].key == key), -1)
 
     def _remove(self, place: int) -> None:
         self.beginRemoveRows(QModelIndex(), place, place)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QSplitter, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFileDialog, QSizePolicy, QSplitter, QStackedWidget, QWidget
 
 from app.core.catalogue.model import Catalogue
 from app.core.errors import ConsiliumError
@@ -74,8 +74,12 @@ class DataView(View):
         self.arriving.setContentsMargins(24, 16, 24, 12)
         left = frame("pane", column(self.list, gap=0, margins=(4, 6, 4, 6)))
         left.setMinimumWidth(220)
-        right = QWidget()
-        right.setLayout(column(self.pane, gap=0, margins=(24, 16, 24, 20)))
+        inside = QWidget()
+        inside.setLayout(column(self.pane, gap=0, margins=(24, 16, 24, 20)))
+        inside.setSizePolicy(
+            QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored
+        )  # as high as its words at a width
+        right = scrolling(inside)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.addWidget(left)
         split.addWidget(right)

@@ -31,7 +31,7 @@ from app.ui.widgets.layout import Flow, card, clear, column, row
 from app.ui.widgets.text import Label
 
 Do = Callable[[], object]
-_WIDTHS = {Column.CODE: 150, Column.KIND: 100, Column.KNOWN: 90, Column.SHARE: 150, Column.SITES: 90}
+_WIDTHS = {Column.CODE: 130, Column.KIND: 108, Column.KNOWN: 80, Column.SHARE: 124, Column.SITES: 80}
 _REASONS = ("ragged_row", "no_patient", "duplicate_patient", "unknown_level", "not_a_flag", "not_a_number")
 _REFUSED_SHOWN = 10
 
@@ -59,7 +59,7 @@ class VersionPane(QWidget):
         self._filtered.setFilterKeyColumn(-1)
         self._filtered.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self._search = SearchField(text("ui.data.find_variable"))
-        self._search.setMaximumWidth(260)
+        self._search.setFixedWidth(240)
         self._search.wanted.connect(self._filtered.setFilterFixedString)
         self.table = self._make_table()
         facts = card(self._facts, self._refused, gap=10, padding=PANE)
@@ -198,11 +198,12 @@ class _Checking(QWidget):
 
     def begin(self, cancel: Do | None) -> None:
         """Show it, or hide it without a ``cancel``."""
-        self._bar.setValue(0)
-        self._words.setText(text("ui.data.checking"))
         if cancel is not None:
             self._cancel = cancel
-        self.setVisible(cancel is not None)
+        if self.isHidden() == (cancel is not None):
+            self._bar.setValue(0)
+            self._words.setText(text("ui.data.checking"))
+            self.setVisible(cancel is not None)
 
     def progress(self, progress: Progress) -> None:
         """Show how far it is."""

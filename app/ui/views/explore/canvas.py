@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QFontMetrics, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QApplication, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
@@ -43,6 +43,7 @@ class Canvas(QWidget):
         outer.addStretch(1)
         self.area = scrolling(inside)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.installEventFilter(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.area)
@@ -62,10 +63,12 @@ class Canvas(QWidget):
 
     def show_criteria(self) -> None:
         """Show the board's cards; those that are still there stay."""
-        cards = self.board.criteria.cards
+        cards, focused = self.board.criteria.cards, self.focused()
         if [each.card.id for each in self._cards] == [card.id for card in cards]:
             for shown, card in zip(self._cards, cards, strict=True):
                 shown.show_card(card)
+            if focused and self.focused() != focused:  # its row was made anew
+                self.focus(focused)
         else:
             self._make(self._cards)
         self._end.update()
@@ -83,7 +86,7 @@ class Canvas(QWidget):
             self._column.addWidget(Gap(self.board, place))
             shown = old.pop(card.id, None)
             if shown is None:
-                shown = CardWidget(self.board, card, self.menu_of, self._wish)
+                shown = CardWidget(self.board, card, self)
             else:
                 shown.show_card(card)
             self._cards.append(shown)
@@ -134,6 +137,13 @@ class Canvas(QWidget):
 
     def focus(self, id: int) -> None:
         """Give a part the focus."""
+        widget = self.widget_of(id)
+        if widget is not None and widget.isVisible():
+            widget.setFocus(Qt.FocusReason.OtherFocusReason)
+        elif widget is not None and self.isVisible():  # it was made just now and is shown in a moment
+            QTimer.singleShot(0, self, lambda: self._focus_new(id))
+
+    def _focus_new(self, id: int) -> None:
         if (widget := self.widget_of(id)) is not None:
             widget.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -145,11 +155,14 @@ class Canvas(QWidget):
             if isinstance(holder, Card):
                 self.board.attend(holder.id)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down) and not event.modifiers():
-            self._step(-1 if event.key() == Qt.Key.Key_Up else 1)
-        else:
-            super().keyPressEvent(event)
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Arrow keys go from card to card and term to term, before the page scrolls with them."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and not event.modifiers():
+            step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()))
+            if step is not None and isinstance(QApplication.focusWidget(), CardWidget | TermRow):
+                self._step(step)
+                return True
+        return super().eventFilter(watched, event)
 
     def _step(self, by: int) -> None:
         """Go to the next card or term."""
@@ -158,7 +171,8 @@ class Canvas(QWidget):
         if now in ids:
             self.focus(ids[max(0, min(ids.index(now) + by, len(ids) - 1))])
 
-    def _wish(self, id: int) -> None:
+    def wish(self, id: int) -> None:
+        """Ask for a variable for the card of a part."""
         part = self.board.criteria.find(id)
         holder = self.board.criteria.card_of(id) if isinstance(part, Term) else part
         self.board.attend(0 if holder is None else holder.id)

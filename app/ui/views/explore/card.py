@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.texts import text
 from app.ui.icons import icon
@@ -16,21 +16,19 @@ from app.ui.theme import set_role, theme
 from app.ui.tokens import Style
 from app.ui.views.explore import wording
 from app.ui.views.explore.dragging import NO, REFUSED, TARGET, DropPlace, Grip, drag_part
-from app.ui.views.explore.term_row import TermRow
+from app.ui.views.explore.term_row import Actions, TermRow
 from app.ui.widgets.buttons import QUIET, Button, IconButton, menu_button
 from app.ui.widgets.layout import clear, column, row
 from app.ui.widgets.text import Label
-
-Menus = Callable[[int], QMenu]
 
 
 class CardWidget(DropPlace, Grip):
     """A card of the canvas, or one nested in another; it keeps its rows where only their values change."""
 
-    def __init__(self, board: Board, card: Card, menu: Menus, wish_more: Callable[[int], object]) -> None:
+    def __init__(self, board: Board, card: Card, actions: Actions) -> None:
         super().__init__(board)
         self.card = card
-        self._menu, self._wish_more = menu, wish_more
+        self._actions = actions
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._mode = Button("", "mode", size="small")
         menu_button(
@@ -98,11 +96,11 @@ class CardWidget(DropPlace, Grip):
                 between.setContentsMargins(8, 0, 0, 0)
                 self._body.addWidget(between)
             if isinstance(part, Term):
-                made = TermRow(self.board, part, self._menu, self._wish_more)
+                made = TermRow(self.board, part, self._actions)
                 made.show_term(part, every=self.card.every)
                 self._body.addWidget(made)
             else:
-                self._body.addWidget(CardWidget(self.board, part, self._menu, self._wish_more))
+                self._body.addWidget(CardWidget(self.board, part, self._actions))
         if not self.card.parts:
             words = text("ui.explore.every_patient") if self.card.every else text("ui.explore.no_patient")
             self._body.addWidget(Label(words, ink="text2"))
@@ -149,7 +147,7 @@ class CardWidget(DropPlace, Grip):
         self.board.do(lambda criteria: criteria.set_every(id, every), text("ui.explore.did.change"))
 
     def _show_menu(self) -> None:
-        self._menu(self.card.id).popup(self._more.mapToGlobal(self._more.rect().bottomLeft()))
+        self._actions.menu_of(self.card.id).popup(self._more.mapToGlobal(self._more.rect().bottomLeft()))
 
     # --- dropping and dragging ------------------------------------------------------------------------------------
 
@@ -165,17 +163,19 @@ class CardWidget(DropPlace, Grip):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         id = self.card.id
-        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self.board.do(lambda criteria: criteria.remove(id), text("ui.explore.did.remove"))
+        if not self.hasFocus():
+            super().keyPressEvent(event)
+        elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self._actions.remove(id)
         elif event.key() == Qt.Key.Key_Minus:
             self._negate(not self.card.negated)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._wish_more(id)
+            self._actions.wish(id)
         else:
             super().keyPressEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
-        self._menu(self.card.id).popup(event.globalPos())
+        self._actions.menu_of(self.card.id).popup(event.globalPos())
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         self.setFocus(Qt.FocusReason.MouseFocusReason)

@@ -42,7 +42,7 @@ class Tree(QTreeView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.wanted.emit(bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier))
+            self.wanted.emit(bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
         elif event.key() == Qt.Key.Key_Space:
             self.details.emit()
         else:
@@ -202,7 +202,7 @@ class CataloguePane(QFrame):
         few = len(groups) <= 12
         if flat is None and few:
             for number in range(len(groups)):
-                self.tree.setExpanded(self.model.index(number, 0), len(groups[number].places) <= 60)
+                self.tree.setExpanded(self.model.index(number, 0), 0 < len(groups[number].places) <= 60)
         self.tree.setRootIsDecorated(flat is None or any(catalogue.variables[each].levels for each in flat))
         for code in codes:
             self.select(code, only=False)
@@ -227,10 +227,8 @@ class CataloguePane(QFrame):
         return frozenset(place for place, variable in enumerate(catalogue) if fits(variable))
 
     def _remembered(self) -> list[int]:
-        catalogue = self.board.catalogue
         codes = self._preferences.words(_FAVOURITES if self._mode == STARRED else _RECENT)
-        places = {} if catalogue is None else {each.code: place for place, each in enumerate(catalogue)}
-        return [places[code] for code in codes if code in places]
+        return [self.board.places[code] for code in codes if code in self.board.places]
 
     # --- what is selected -----------------------------------------------------------------------------------------
 
@@ -239,7 +237,7 @@ class CataloguePane(QFrame):
 
     def select(self, code: str, *, only: bool = True) -> None:
         """Select a variable and scroll to it."""
-        index = self.model.index_of(code)
+        index = self.model.index_of(self.board.places.get(code, -1))
         if index.isValid():
             flag = QItemSelectionModel.SelectionFlag
             self.tree.selectionModel().setCurrentIndex(index, flag.ClearAndSelect if only else flag.Select)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
+from app.core.catalogue.holding import holds
 from app.core.catalogue.model import Kind, Variable
 from app.texts import preferred_language, text
 from app.ui.icons import icon
@@ -39,8 +40,8 @@ class Details(QFrame):
         self.board = board
         self._starred, self._star = starred, star
         self.code = ""
-        self.by_site: Mapping[str, frozenset[str] | None] = {}
-        """What each site holds; None for one that has not told."""
+        self.by_site: Mapping[str, bytes | None] = {}
+        """What each site holds, as bits; None for one that has not told."""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(text("ui.explore.details"))
         self._title = Label("", Style.TITLE, wrap=True)
@@ -154,8 +155,9 @@ class Details(QFrame):
         found: list[QWidget] = []
         if why := reason(self.board.holding, variable.code):
             found.append(Label(why, Style.SMALL, "cau", wrap=True))
-        for site, codes in self.by_site.items():
-            state = "unknown" if codes is None else "yes" if variable.code in codes else "no"
+        place = self.board.places[variable.code]
+        for site, bits in self.by_site.items():
+            state = "unknown" if bits is None else "yes" if holds(bits, place) else "no"
             icon_name, token = {"yes": ("check", "pos"), "no": ("close", "text3"), "unknown": ("help", "text3")}[state]
             line = QWidget()
             words = Label(text(f"ui.explore.holds.{state}", site=site), wrap=True)

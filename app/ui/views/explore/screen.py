@@ -10,9 +10,8 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QWidget
 
-from app.core.catalogue.holding import unpack
 from app.core.catalogue.model import Catalogue
-from app.core.errors import ConsiliumError, ProtocolViolation, UserError
+from app.core.errors import ConsiliumError, UserError
 from app.core.services.commands import Result
 from app.texts import text
 from app.ui.context import Context
@@ -20,6 +19,7 @@ from app.ui.models.asking import Check, asked_sites
 from app.ui.models.board import Board
 from app.ui.models.catalogue import Holding
 from app.ui.models.distribution import distributions_from_plain
+from app.ui.models.finding import Loader
 from app.ui.theme import set_role
 from app.ui.tokens import Style
 from app.ui.views.explore.analysis_pane import AnalysisPane
@@ -49,6 +49,7 @@ class ExploreView(View):
         self.board = Board(self)
         self.board.refused.connect(self._refuse)
         self.board.changed.connect(self._changed)
+        self._loader = Loader(self)
         self._drafts: list[Mapping[str, Any]] = []
         self._draft_loaded = False
         self._wished: str | None = None
@@ -198,28 +199,21 @@ class ExploreView(View):
 
     def _take_catalogue(self, found: Result) -> None:
         if found["catalogue"]:
-            self.board.set_catalogue(Catalogue.from_cbor(found["catalogue"]), bytes(found["hash"]))
-        held = {str(code): int(count) for code, count in found["held"].items()}
-        self.board.set_holding(Holding(held, frozenset(found["own"]), int(found["sites"])))
-        self._take_sites(found["by_site"])
+            self._loader.load(found["catalogue"], lambda catalogue: self._take_holding(found, catalogue))
+        else:
+            self._take_holding(found, None)
+
+    def _take_holding(self, found: Result, catalogue: Catalogue | None) -> None:
+        """Show who holds what; of ``catalogue``, if it is another one than before."""
+        if catalogue is not None:
+            self.board.set_catalogue(catalogue, bytes(found["hash"]))
+        self.details.by_site = {
+            str(each["site"]): bytes(each["held"]) if each["known"] else None for each in found["by_site"]
+        }
+        self.board.set_holding(Holding(found["held"], frozenset(found["own"]), int(found["sites"])))
         self._load_draft()
         self._stand()
         self._check_timer.start()
-
-    def _take_sites(self, by_site: list[Mapping[str, Any]]) -> None:
-        catalogue = self.board.catalogue
-        if catalogue is None:
-            return
-        holding: dict[str, frozenset[str] | None] = {}
-        for each in by_site:
-            codes: frozenset[str] = frozenset()
-            if each["held"]:
-                try:
-                    codes = unpack(catalogue, each["held"])
-                except ProtocolViolation:  # said of another catalogue than ours
-                    codes = frozenset()
-            holding[str(each["site"])] = codes if each["known"] else None
-        self.details.by_site = holding
 
     def _take_report(self, found: Result) -> None:
         self.board.set_report(distributions_from_plain(found["variables"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -27,13 +27,29 @@ from app.ui.widgets.text import Label
 _LINE = 28
 
 
-class TermRow(QWidget, Grip):
-    """One term. ``menu`` gives its menu; ``wish_more`` asks for another term on its card."""
+class Actions(Protocol):
+    """What a card or term leaves to the canvas, which knows all of them."""
 
-    def __init__(self, board: Board, term: Term, menu: Callable[[int], QMenu], wish_more: Callable[[int], object]):
+    def menu_of(self, id: int) -> QMenu:
+        """Return the menu of a part."""
+        ...
+
+    def wish(self, id: int) -> None:
+        """Ask for another variable on the card of a part."""
+        ...
+
+    def remove(self, id: int) -> None:
+        """Take a part away."""
+        ...
+
+
+class TermRow(QWidget, Grip):
+    """One term."""
+
+    def __init__(self, board: Board, term: Term, actions: Actions) -> None:
         super().__init__()
         self.board, self.term = board, term
-        self._menu = menu
+        self._actions = actions
         self.editor: Editor | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
@@ -56,7 +72,9 @@ class TermRow(QWidget, Grip):
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         words.setSizePolicy(policy)
-        self._more = Button(text("ui.explore.or_more"), LINK, icon_name="plus", pressed=lambda: wish_more(self.term.id))
+        self._more = Button(
+            text("ui.explore.or_more"), LINK, icon_name="plus", pressed=lambda: actions.wish(self.term.id)
+        )
         self._remove = IconButton("close", "", size=14, pressed=self._take_away)
         top = row(gap=8)
         top.addLayout(column(2, well, None, gap=0))
@@ -131,13 +149,14 @@ class TermRow(QWidget, Grip):
             self.editor.first().setFocus()
 
     def _take_away(self) -> None:
-        id = self.term.id
-        self.board.do(lambda criteria: criteria.remove(id), text("ui.explore.did.remove"))
+        self._actions.remove(self.term.id)
 
     # --- keyboard and mouse ---------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and not self._value.isHidden():
+        if not self.hasFocus():  # a key that a control inside had no use for
+            super().keyPressEvent(event)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and not self._value.isHidden():
             self._toggle()
         elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self._take_away()
@@ -148,7 +167,7 @@ class TermRow(QWidget, Grip):
             super().keyPressEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
-        self._menu(self.term.id).popup(event.globalPos())
+        self._actions.menu_of(self.term.id).popup(event.globalPos())
 
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
         super().focusInEvent(event)

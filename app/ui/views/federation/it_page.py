@@ -25,10 +25,10 @@ def it_page() -> QTextDocument:
         warning=text("ui.federation.it_steps"),
         steps=[
             text("ui.federation.it_install", version=__version__),
-            text("ui.federation.it_serve", command="consilium relay serve --data /srv/consilium-relay --host 0.0.0.0 "
+            text("ui.federation.it_serve", command="\nconsilium relay serve --data /srv/consilium-relay --host 0.0.0.0 "
                  "--port 8443 --tls-cert relay.pem --tls-key relay.key --name relay.hospital.example"),
-            text("ui.federation.it_check", command="consilium relay check https://relay.hospital.example:8443"),
-            text("ui.federation.it_code", command="consilium relay code new --data /srv/consilium-relay"),
+            text("ui.federation.it_check", command="\nconsilium relay check https://relay.hospital.example:8443"),
+            text("ui.federation.it_code", command="\nconsilium relay code new --data /srv/consilium-relay"),
             text("ui.federation.it_send"),
         ],
     )  # fmt: skip

@@ -73,13 +73,14 @@ class SheetDialog(Dialog):
             ],
             warning=text("cli.keys.sheet_warning"),
             words=words,
-            steps=[
+            notes=[
                 text("cli.keys.sheet_keep"),
                 text("cli.keys.sheet_never"),
                 text("cli.keys.sheet_restore"),
                 text("cli.keys.sheet_file"),
             ],
             picture="code",
+            caption=text("cli.keys.sheet_code"),
         )
         code = qr_image(sheet["code"].reveal().decode(), _CODE)
         made.addResource(QTextDocument.ResourceType.ImageResource, QUrl("code"), code)

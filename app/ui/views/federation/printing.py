@@ -18,10 +18,9 @@ body { font-family: sans-serif; font-size: 11pt; color: #000000; }
 h1 { font-size: 18pt; }
 p, li { line-height: 140%; }
 .code { font-family: monospace; font-size: 8pt; }
-.word { font-family: monospace; font-size: 13pt; }
+.word { font-family: monospace; font-size: 12pt; }
 .strong { font-weight: bold; }
 """
-_MARGIN = 18.0
 _DPI = 300
 _WORD_COLUMNS = 3
 
@@ -34,7 +33,9 @@ def document(
     warning: str = "",
     words: Sequence[str] = (),
     steps: Sequence[str] = (),
+    notes: Sequence[str] = (),
     picture: str = "",
+    caption: str = "",
     code: str = "",
 ) -> QTextDocument:
     """Return a page; ``picture`` names an image that the caller adds as a resource."""
@@ -51,9 +52,13 @@ def document(
     if words:
         parts.append(_columns(words))
     if steps:
-        parts.append("<ol>" + "".join(f"<li>{html.escape(each)}</li>" for each in steps) + "</ol>")
+        parts.append("<ol>" + "".join(f"<li>{_step(each)}</li>" for each in steps) + "</ol>")
+    if notes:
+        parts.append("<ul>" + "".join(f"<li>{html.escape(each)}</li>" for each in notes) + "</ul>")
     if picture:
-        parts.append(f'<p align="center"><img src="{picture}" width="220" height="220"></p>')
+        parts.append(f'<div align="center"><img src="{picture}" width="160" height="160"></div>')
+    if caption:
+        parts.append(f'<p align="center">{html.escape(caption)}</p>')
     if code:
         broken = "<br>".join(html.escape(code[place : place + 76]) for place in range(0, len(code), 76))
         parts.append(f'<p class="code">{broken}</p>')
@@ -62,6 +67,12 @@ def document(
     made.setDefaultStyleSheet(_STYLE)
     made.setHtml(f"<html><body>{''.join(parts)}</body></html>")
     return made
+
+
+def _step(words: str) -> str:
+    """A step; what stands on a line of its own is to be typed."""
+    said, _, typed = words.partition("\n")
+    return html.escape(said) + (f'<br><span class="code">{html.escape(typed)}</span>' if typed else "")
 
 
 def _columns(words: Sequence[str]) -> str:
@@ -74,7 +85,8 @@ def _columns(words: Sequence[str]) -> str:
             for number in range(row, len(words), rows)
         )
         lines.append(f"<tr>{''.join(cells)}</tr>")
-    return f'<table width="100%" cellpadding="4" border="1" style="border-style: solid;">{"".join(lines)}</table>'
+    style = "border-style: solid; border-collapse: collapse;"
+    return f'<table width="100%" cellpadding="2" border="1" style="{style}">{"".join(lines)}</table>'
 
 
 def save_pdf(made: QTextDocument, path: Path) -> None:
@@ -121,6 +133,6 @@ def save_as(parent: QWidget, made: QTextDocument, name: str) -> bool:
 
 
 def _layout() -> QPageLayout:
-    margins = QMarginsF(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
+    margins = QMarginsF(0, 0, 0, 0)  # a text document leaves two centimetres on its own
     size = QPageSize(QPageSize.PageSizeId.A4)
     return QPageLayout(size, QPageLayout.Orientation.Portrait, margins, QPageLayout.Unit.Millimeter)

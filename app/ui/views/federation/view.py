@@ -46,7 +46,7 @@ class FederationView(View):
         self._keys: dict[str, Any] | None = None
         self._told: tuple[object, ...] = ()
         self._dismissed: set[object] = set()
-        self._checked = False
+        self._checked = self._asking = self._stale = False
         self.relay = RelayCard(context)
         keys = KeyCard(self.print_sheet, self.save_backup, self.check_backup)
         self.aside = Aside(QuorumCard(), keys, self.relay, PretendCard(self.remove_pretend))
@@ -95,8 +95,21 @@ class FederationView(View):
     # --- what is known ----------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Ask where the federation stands."""
-        self.context.bridge.call("federation.show", {}, of=self, done=self._take)
+        """Ask where the federation stands; once at a time, and once more if something changes meanwhile."""
+        self._stale = self._asking
+        if not self._asking:
+            self._asking = True
+            self.context.bridge.call("federation.show", {}, of=self, done=self._take, failed=self._not_told)
+
+    def _told_all(self) -> None:
+        self._asking = False
+        if self._stale:
+            self.refresh()
+
+    def _not_told(self, error: ConsiliumError) -> None:
+        self._told_all()
+        if not error.code.startswith("owner."):  # of an owner that is away the frame speaks
+            self.fail(error)
 
     def _changed(self) -> None:
         """Something was done here that changes where things stand."""
@@ -113,6 +126,7 @@ class FederationView(View):
         if found.relay and not self._checked:
             self._checked = True
             self.relay.look()
+        self._told_all()
 
     def _ask_keys(self) -> None:
         self.context.bridge.call("keys.status", {}, of=self, done=self._take_keys)

@@ -86,9 +86,11 @@ class Opened(QWidget):
             gap=4,
         )
         self._folded.hide()
+        self._released_title = Label("", Style.STRONG, "text2")
         self._released = _Facts()
         self._sites = Flow()
         self._sites_note = Label("", Style.SMALL, "text2", wrap=True)
+        self._notes_title = Label(text("ui.requests.notes"), Style.STRONG, "text2")
         self._thread = QVBoxLayout()
         self._thread.setSpacing(8)
         self._ask = Button(text("ui.requests.ask_back"), icon_name="message", size="small", pressed=ask_back)
@@ -100,14 +102,14 @@ class Opened(QWidget):
             row(self._fold, None),
             self._folded,
             8,
-            Label(text("ui.requests.released"), Style.STRONG, "text2"),
+            self._released_title,
             self._released,
             8,
             Label(text("ui.requests.sites"), Style.STRONG, "text2"),
             sites,
             self._sites_note,
             8,
-            row(Label(text("ui.requests.notes"), Style.STRONG, "text2"), None, self._ask),
+            row(self._notes_title, None, self._ask),
             self._thread,
             None,
             gap=8,
@@ -156,6 +158,7 @@ class Opened(QWidget):
         self._chip.set(*wording.chip(asked, own))
         self._purpose.setText(asked.purpose or text("ui.requests.no_purpose"))
         self._form.setText(asked.text)
+        self._released_title.setText(text("ui.requests.released" if asked.waiting else "ui.requests.was_released"))
         self._released.show_facts(_released(asked))
         clear(self._sites)
         for site in asked.sites:
@@ -175,7 +178,9 @@ class Opened(QWidget):
         if asked.reminders:
             words = text("ui.requests.reminded", site=asked.asker, count=asked.reminders)
             self._thread.addLayout(row(Icon("bell", 14), Label(words, Style.SMALL, "text2"), None))
-        if not asked.notes and not asked.reminders:
+        silent = not asked.notes and not asked.reminders
+        self._notes_title.setVisible(not (silent and asked.ended))
+        if silent and not asked.ended:
             self._thread.addWidget(Label(text("ui.requests.no_notes"), Style.SMALL, "text2", wrap=True))
         self._ask.setVisible(not asked.ended)
 

@@ -26,6 +26,8 @@ from app.ui.widgets.feedback import EmptyState, announce
 from app.ui.widgets.layout import column, frame, header, row
 
 _LIST = 292
+_IN_WORDS = 100
+"""So many of the newest requests stand in words in the list; older ones once they are opened."""
 
 
 class RequestsView(View):
@@ -130,7 +132,7 @@ class RequestsView(View):
 
     def _fetch(self) -> None:
         """Ask for the next question in words, the opened one first; one at a time, as each is small."""
-        wanted = [self.list.selected, *(each.id for each in self._requests)]
+        wanted = [self.list.selected, *(each.id for each in self._requests[:_IN_WORDS])]
         missing = next((each for each in wanted if each and each not in self._questions), "")
         if not missing or self._fetching:
             return

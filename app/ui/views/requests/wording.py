@@ -18,6 +18,7 @@ _LOOK = {
     Standing.REFUSED: ("danger", "close"),
     Standing.HELPING: ("plain", "key"),
     Standing.MISSED: ("plain", "clock"),
+    Standing.ENDED: ("plain", "stop"),
 }
 
 
@@ -97,6 +98,7 @@ def history(asked: Asked, own: str) -> list[TimelineStep]:
         Standing.DECLINED: "failed",
         Standing.REFUSED: "failed",
         Standing.MISSED: "failed",
+        Standing.ENDED: "later",
     }.get(standing, "done")
     why = asked.code if standing is Standing.REFUSED else ""
     words = explain_code(why) if why else text(f"ui.requests.happened.{standing}_why")

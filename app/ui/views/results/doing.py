@@ -14,6 +14,7 @@ from app.core.errors import ConsiliumError
 from app.core.services.commands import Result
 from app.core.services.runs import Run
 from app.texts import preferred_language, text
+from app.ui.jobs import Running
 from app.ui.programs import Program
 from app.ui.views.results.exports import Kind, ask_file
 from app.ui.views.results.wording import names
@@ -59,7 +60,7 @@ class Doing:
     def finish(self) -> None:
         """Close with those who have answered, after a yes."""
         if (run := self._view.current) is not None:
-            words = text("ui.results.finish_words", count=run.decided, without=len(run.sites) - run.decided)
+            words = text("ui.results.finish_words", count=run.decided, of=len(run.sites))
             values = {"id": run.id}
             self._confirm("finish", words, lambda: self._do("query.finish", values, lambda _found: None))
 
@@ -129,8 +130,11 @@ class Doing:
         command = ["query", "export", run.id, "--to", str(path), "--format", kind.format, "--replace"]
         command += ["--language", preferred_language(), "--profile", str(directory)]
         self._say(text("ui.results.saving"), "info")
+        jobs = self._view.context.jobs
+        job = Running(text("ui.results.saving_file", file=path.name), cancel=lambda: program.cancel())
 
         def done(_found: Mapping[str, Any]) -> None:
+            jobs.end(job)
             show = (text("ui.results.show_folder"), lambda: self._show_folder(path.parent))
             closed = self._view.banners.show_only
             self._view.banners.show_only(
@@ -138,9 +142,14 @@ class Doing:
             )
 
         def failed(error: ConsiliumError) -> None:
-            self._view.fail(error)
+            jobs.end(job)
+            if error.code == "job.cancelled":
+                self._view.banners.show_only()
+            else:
+                self._view.fail(error)
 
-        self.start_program(command, of=self._view, done=done, failed=failed)
+        jobs.begin(job)
+        program = self.start_program(command, of=self._view, done=done, failed=failed)
 
     def _show_folder(self, folder: Path) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

@@ -1,119 +1,166 @@
-"""The place of a figure: what draws it is loaded aside, when the first figure is wanted."""
+"""A figure on the screen. It is drawn aside: loading what draws takes a second, and drawing longer than a frame may."""
 
 from __future__ import annotations
 
-import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import ClassVar
 
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QGuiApplication, QShowEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QImage, QPainter, QPaintEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.core import log
 from app.core.services.runs import Run
-from app.texts import text
+from app.texts import preferred_language, text
+from app.ui.theme import theme
 from app.ui.tokens import Style
-from app.ui.widgets.text import Label
 
-if TYPE_CHECKING:
-    from app.ui.views.results.canvas import CountsCanvas
-
-_CANVAS = "app.ui.views.results.canvas"
+_log = log.logger("ui")
+_REST_MS = 40
+_DPI, _COPY_RATIO, _COPY_SIZE = 100, 2.0, (640, 360)
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What the figure shows of a run, until there is something to draw it with."""
+    """A run that the figure shows, and what stands at its bar."""
 
     name: str
     run: Run
 
 
-class _Loader(QObject):
-    ready = Signal()
+@dataclass(frozen=True)
+class Wish:
+    """A picture to be drawn, ``size`` in logical pixels."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._thread: threading.Thread | None = None
+    drawn: tuple[Drawn, ...]
+    dark: bool
+    language: str
+    size: tuple[int, int]
+    ratio: float
 
-    def load(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="figures", daemon=True)
-            self._thread.start()
+    def picture(self) -> QImage:
+        """Draw it; in any thread, but in one at a time."""
+        from app.plots.counts import Count, counts_figure  # noqa: PLC0415  (loaded with the first figure)
+        from app.plots.look import DARK, LIGHT  # noqa: PLC0415
+        from app.plots.saving import pixels  # noqa: PLC0415
 
-    def _work(self) -> None:
-        import_module(_CANVAS)
-        try:
-            self.ready.emit()
-        except RuntimeError:  # the application is gone
-            return
-
-
-_loaders: list[_Loader] = []
-
-
-def loaded() -> bool:
-    """Whether what draws figures is there."""
-    module = sys.modules.get(_CANVAS)
-    return module is not None and hasattr(module, "picture")  # its last name: it is whole
+        counts = [
+            Count(each.name, answer.released, answer.half_width, answer.noise_scale, len(answer.contributors))
+            for each in self.drawn
+            if (answer := each.run.answer) is not None
+        ]
+        size = self.size[0] / _DPI, self.size[1] / _DPI
+        look = DARK if self.dark else LIGHT
+        figure = counts_figure(counts, look=look, language=self.language, size=size, dpi=_DPI * self.ratio)
+        width, height, data = pixels(figure)
+        picture = QImage(data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
+        picture.setDevicePixelRatio(self.ratio)
+        return picture
 
 
-def _loader() -> _Loader:
-    if not _loaders:
-        _loaders.append(_Loader())
-    return _loaders[0]
+@cache
+def _aside() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="figures")
 
 
 class FigurePlace(QWidget):
-    """Shows the figure of some runs, as soon as it is seen and what draws it is there."""
+    """Shows the figure of some runs, as soon as it is seen."""
+
+    at_once: ClassVar[bool] = False
+    """Whether figures are drawn in the window's thread, for whoever cannot wait: tests, and the gallery."""
+    changed = Signal()
+    """There is another picture."""
+    _came = Signal(object, object)
+    _copied = Signal(object, object)
 
     def __init__(self) -> None:
         super().__init__()
-        self.canvas: CountsCanvas | None = None
+        self.picture: QImage | None = None
         self._drawn: tuple[Drawn, ...] = ()
-        self._meaning = ""
-        self._note = Label(text("ui.results.drawing"), Style.SMALL, "text2")
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.addWidget(self._note)
+        self._wish: Wish | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(200)
+        self._timer = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._timer.timeout.connect(self._draw)
+        self._came.connect(self._take)
+        self._copied.connect(self._put)
+        theme().changed.connect(self._draw)
 
     def show_runs(self, drawn: Sequence[Drawn], meaning: str) -> None:
         """Show the answers of these runs; ``meaning`` says the same in words."""
-        self._drawn, self._meaning = tuple(drawn), meaning
+        self.setAccessibleName(meaning)
+        self.setToolTip(meaning)
+        self._drawn = tuple(drawn)
         self._draw()
 
-    def copy(self) -> bool:
-        """Put the figure into the clipboard; False if it cannot be drawn yet."""
-        if not loaded() or not self._drawn:
-            return False
-        QGuiApplication.clipboard().setImage(import_module(_CANVAS).picture(self._counts()))
-        return True
+    def copy(self, done: Callable[[], object]) -> None:
+        """Put the figure into the clipboard as one pastes it into a document: light, and finer than the screen."""
+        if self._drawn:
+            wish = Wish(self._drawn, False, preferred_language(), _COPY_SIZE, _COPY_RATIO)
+            self._ask(wish, lambda picture: self._copied.emit(picture, done))
+
+    def _draw(self) -> None:
+        """Have it drawn as it must be now, unless that is what is there."""
+        if not self._drawn or not self.isVisible() or self.width() < 2:
+            return
+        size = (self.width(), self.height())
+        wish = Wish(self._drawn, theme().dark, preferred_language(), size, self.devicePixelRatioF())
+        if wish != self._wish:
+            self._wish = wish
+            self._ask(wish, lambda picture: self._came.emit(wish, picture))
+
+    def _ask(self, wish: Wish, then: Callable[[QImage], None]) -> None:
+        if self.at_once:
+            then(wish.picture())
+            return
+
+        def work() -> None:
+            try:
+                picture = wish.picture()
+            except Exception as error:  # nobody asks this thread: the table still says it all
+                _log.error("figure_failed", places=log.places(error))
+                return
+            try:
+                then(picture)
+            except RuntimeError:  # the widget is gone
+                return
+
+        _aside().submit(work)
+
+    def _take(self, wish: Wish, picture: QImage) -> None:
+        if wish == self._wish:
+            self.picture = picture
+            self.update()
+            self.changed.emit()
+
+    def _put(self, picture: QImage, done: Callable[[], object]) -> None:
+        QGuiApplication.clipboard().setImage(picture)
+        done()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         super().showEvent(event)
-        if not loaded():
-            _loader().ready.connect(self._draw)
-            _loader().load()
-        self._draw()
+        self._timer.start()
 
-    def _counts(self) -> list[Any]:
-        count = import_module("app.plots.counts").Count
-        return [
-            count(each.name, answer.released, answer.half_width, answer.noise_scale, len(answer.contributors))
-            for each in self._drawn
-            if (answer := each.run.answer) is not None
-        ]
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        if self.at_once:
+            self._draw()
+        self._timer.start()
 
-    def _draw(self) -> None:
-        if not self._drawn or not loaded() or (self.canvas is None and not self.isVisible()):
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.DevicePixelRatioChange:
+            self._timer.start()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        painter = QPainter(self)
+        if self.picture is not None:  # of the size before, until the right one comes
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(QRectF(self.rect()), self.picture)
             return
-        if self.canvas is None:
-            canvas: CountsCanvas = import_module(_CANVAS).CountsCanvas(self)
-            self._note.hide()
-            self._layout.addWidget(canvas, 1)
-            self.canvas = canvas
-        self.canvas.show_counts(self._counts(), self._meaning)
+        painter.setPen(theme().colour("text2"))
+        painter.setFont(theme().font(Style.SMALL))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, text("ui.results.drawing"))

@@ -285,8 +285,7 @@ class ResultsView(View):
     def _copy(self) -> None:
         comparing = self._middle.currentWidget() is self.compare
         place = self.compare.figure if comparing else self.opened.figure
-        if place.copy():
-            announce(self, text("ui.results.copied"))
+        place.copy(lambda: announce(self, text("ui.results.copied")))
 
 
 def _raised(widget: QWidget) -> QWidget:

@@ -68,7 +68,7 @@ def run_look(run: Run) -> Look:
 def run_words(run: Run) -> str:
     """Return in a few words where a run is."""
     if run.answer is not None:
-        return text("ui.results.answered_by", count=len(run.answer.contributors))
+        return text("ui.results.answered_by", count=len(run.answer.contributors), of=len(run.sites))
     if run.open:
         return _open_words(run)
     return text(f"ui.run.{run.state}")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.catalogue.holding import pack, unpack
+from app.core.catalogue.holding import holds, pack, unpack
 from app.core.catalogue.model import Catalogue
 from app.core.errors import ProtocolViolation
 from tests.federation_sites import CATALOGUE
@@ -22,7 +22,10 @@ def of_size(count: int) -> Catalogue:
 def test_what_is_packed_is_unpacked(count: int, data: st.DataObject) -> None:
     catalogue = of_size(count)
     held = data.draw(st.sets(st.sampled_from([each.code for each in catalogue])))
-    assert unpack(catalogue, pack(catalogue, held | {"elsewhere"})) == held
+    bits = pack(catalogue, held | {"elsewhere"})
+    assert unpack(catalogue, bits) == held
+    assert {each.code for place, each in enumerate(catalogue) if holds(bits, place)} == held
+    assert not holds(bits, 8 * len(bits))
 
 
 def test_the_first_variable_is_the_highest_bit() -> None:
