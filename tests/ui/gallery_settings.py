@@ -55,7 +55,7 @@ def listing(profiles: list[dict[str, Any]]) -> Callable[..., object]:
         done: Callable[[Mapping[str, Any]], object],
         failed: Callable[[ConsiliumError], object],
     ) -> None:
-        assert arguments == ["profile", "list"]
+        assert arguments[:2] == ["profile", "list"]
         done({"profiles": profiles})
 
     return run

@@ -11,7 +11,8 @@ from app.core import codec
 from app.core.catalogue.model import Catalogue, Kind, Label, Variable
 from app.core.errors import UserError
 from app.core.query.model import Flag, Known, Levels
-from app.ui.models.catalogue import CatalogueModel, Coverage, Holding, Role, groups_of
+from app.ui.models.catalogue import CatalogueModel, Coverage, Holding, Role
+from app.ui.models.groups import groups_of
 from app.ui.models.terms import TERMS_MIME, Offer, contents_of, offer_of, offer_to_bytes
 from tests.cohorts import CATALOGUE
 

@@ -18,10 +18,10 @@ from app.ui.context import Context
 from app.ui.models.criteria import Term
 from app.ui.models.terms import TERMS_MIME, Offer, offer_to_bytes
 from app.ui.views.explore import ExploreView
-from app.ui.views.explore.canvas import EmptyPlace, Gap
 from app.ui.views.explore.card import CardWidget
 from app.ui.views.explore.dragging import NO, REFUSED, TARGET, DropPlace
 from app.ui.views.explore.editors import LevelsEditor, RangeEditor
+from app.ui.views.explore.places import EmptyPlace, Gap
 from app.ui.views.explore.term_row import TermRow
 from tests.ui import examples
 from tests.ui import examples_explore as explore
@@ -525,6 +525,20 @@ def test_a_new_query_keeps_the_one_before_among_the_versions(view: ExploreView, 
     assert asked(fake_bridge, "draft.save")[-1]["text"] == "died"
     assert len(asked(fake_bridge, "draft.clear")) == 1
     assert view.board.criteria.cards == ()
+
+
+def test_a_draft_that_comes_late_does_not_replace_what_was_begun(
+    context: Context, fake_bridge: FakeBridge, qtbot: QtBot
+) -> None:
+    fake_bridge.answers.update(explore.answers("died"))
+    fake_bridge.at_once = False
+    made = ExploreView(context)
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitUntil(lambda: bool(asked(fake_bridge, "draft.load")))
+    made.open("age >= 60")
+    qtbot.waitUntil(lambda: bool(made.draft.versions))
+    assert made.board.text == "age >= 60"
 
 
 def test_another_screen_opens_a_question_here(view: ExploreView) -> None:

@@ -139,6 +139,18 @@ def test_profiles_can_be_switched_where_they_can_be_read(view: SettingsView, win
     assert switched == [tmp_path / "heart"]
 
 
+def test_profiles_are_looked_for_when_the_view_appears_only(
+    view: SettingsView, fake_bridge: FakeBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[list[str]] = []
+    monkeypatch.setattr(SettingsView, "run", staticmethod(lambda arguments, **_others: looked.append(arguments)))
+    fake_bridge.stir()
+    assert looked == [], "each time is a process of its own"
+    view.hide()
+    view.show()
+    assert len(looked) == 1
+
+
 def test_keys_places_and_version_are_shown(view: SettingsView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(QUrl(url).toLocalFile()))

@@ -122,7 +122,7 @@ class Agent:
         self._quiet = False
         self._sending: set[bytes] = set()
         self._wishes: dict[bytes, _Wish] = {}
-        self._spoilt_times: dict[int, int] = {}
+        self._spoilt: tuple[int, bytes, int] = (-1, b"", 0)
         self._offline = ""
         self._unsendable = ""
         self._present: Mapping[int, Presence] = {}
@@ -347,24 +347,26 @@ class Agent:
         self._poll_at = time.monotonic() + self._storing.fail()
 
     def _take_in(self, place: int, data: bytes, joining: bool) -> bool | None:
-        """Return whether a message is new; None if it is refused, and worth asking for again."""
+        """Return whether a message is new; None if it is refused, and worth asking for again.
+
+        That is so for bytes that nobody has signed: the relay verifies signatures as well, so something has changed them
+        since, and what is acknowledged is gone. The third time they are given up.
+        """
+        before, spoilt, times = self._spoilt
+        times = times + 1 if before == place else 1
+        if times > 1 and spoilt == data:  # refused and recorded already
+            self._spoilt = place, data, times
+            return None if times < _MOST_SPOILT else False
         try:
             if joining:
                 return site.receive(self.owner.profile, data)
             return self.owner.member.mailroom.receive(data)
         except (ProtocolViolation, UserError) as error:  # recorded by whoever refused
             _log.warning("message_refused", code=error.code)
-            return None if self._spoilt(place, data, error, joining) else False
-
-    def _spoilt(self, place: int, data: bytes, error: ConsiliumError, joining: bool) -> bool:
-        """Whether these are not the bytes that somebody signed, and have come only once or twice.
-
-        The relay verifies signatures as well, so something has changed them since. What was acknowledged would be gone.
-        """
-        genuine = not error.code.startswith("envelope.") if joining else self.owner.member.mailroom.signed(data)
-        times = self._spoilt_times.get(place, 0) + 1
-        self._spoilt_times = {} if genuine or times == _MOST_SPOILT else {place: times}
-        return bool(self._spoilt_times)
+            if not error.code.startswith("envelope.") if joining else self.owner.member.mailroom.signed(data):
+                return False
+            self._spoilt = place, data, times
+            return None if times < _MOST_SPOILT else False
 
     def _wanted(self, data: bytes) -> tuple[tuple[bytes, int], ...]:
         """Return (name, size) of the blobs that a new message offers to this site."""

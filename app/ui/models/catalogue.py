@@ -1,8 +1,7 @@
 """The catalogue as a tree: groups, their variables, and the levels of a category; or what a search has found.
 
-Ids are integers: two bits say what a node is, the rest which. Groups are derived from the code's system (what is before
-its colon) or from the kind; trees that a catalogue brings itself would take their place in :func:`groups_of`. Rows are
-fetched in portions, so that 100,000 variables in one group show at once.
+Ids are integers: two bits say what a node is, the rest which. Rows are fetched in portions, so that a long list shows
+at once.
 """
 
 from __future__ import annotations
@@ -14,16 +13,15 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from app.core.catalogue.model import Catalogue, Kind, Variable
+from app.core.catalogue.model import Catalogue, Variable
 from app.texts import preferred_language, text
+from app.ui.models.groups import Group
 from app.ui.models.terms import TERMS_MIME, Offer, offer_to_bytes
 
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 _PORTION = 200
-_RANGE = 500
 _USER = int(Qt.ItemDataRole.UserRole)
-SYSTEMS = ("ICD10", "ICD10CM", "ATC", "LOINC", "HGNC", "HGVS", "OPS", "CHOP")
 
 
 class Role(IntEnum):
@@ -68,59 +66,6 @@ class Holding:
 
 
 NOTHING_HELD = Holding({}, frozenset(), 0)
-
-
-@dataclass(frozen=True)
-class Group:
-    """A heading, and below it the variables at these places of the catalogue, or further groups."""
-
-    title: str
-    note: str
-    places: tuple[int, ...]
-    groups: tuple[Group, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """How many variables are below it."""
-        return len(self.places) + sum(group.size for group in self.groups)
-
-
-def groups_of(catalogue: Catalogue, places: Sequence[int]) -> tuple[Group, ...]:
-    """Return the groups of these variables: code systems in the order of the catalogue, then the rest by kind."""
-    by_system: dict[str, list[int]] = {}
-    by_kind: dict[Kind, list[int]] = {}
-    for place in places:
-        variable = catalogue.variables[place]
-        system, colon, _ = variable.code.partition(":")
-        if colon:
-            by_system.setdefault(system, []).append(place)
-        else:
-            by_kind.setdefault(variable.kind, []).append(place)
-    found = [_group(*_system(system), each, catalogue) for system, each in by_system.items()]
-    kinds = [(text(f"ui.explore.kind.{kind.value}s"), by_kind[kind]) for kind in Kind if kind in by_kind]
-    return (*found, *(_group(title, "", each, catalogue) for title, each in kinds))
-
-
-def _group(title: str, note: str, places: Sequence[int], catalogue: Catalogue) -> Group:
-    """Return a group; a very large one is divided into ranges, which nobody has to scroll through."""
-    if len(places) <= 2 * _RANGE:
-        return Group(title, note, tuple(places))
-    ranges = [tuple(places[first : first + _RANGE]) for first in range(0, len(places), _RANGE)]
-    return Group(title, note, (), tuple(Group(_range_title(each, catalogue), "", each) for each in ranges))
-
-
-def _range_title(places: Sequence[int], catalogue: Catalogue) -> str:
-    first, last = (catalogue.variables[place].code for place in (places[0], places[-1]))
-    return f"{first.partition(':')[2] or first} – {last.partition(':')[2] or last}"
-
-
-def _system(system: str) -> tuple[str, str]:
-    known = system.upper()
-    return (
-        (text(f"ui.explore.system.{known.lower()}"), system)
-        if known in SYSTEMS
-        else (system[:1].upper() + system[1:], "")
-    )
 
 
 class _Node:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QShowEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QSystemTrayIcon, QVBoxLayout, QWidget
 
 from app import __version__
@@ -111,6 +111,7 @@ class SettingsView(View):
     def _profile_card(self) -> QFrame:
         self._profile_list = QVBoxLayout()
         self._profile_list.setSpacing(8)
+        self._profile_list.addWidget(Label(text("ui.settings.looking"), Style.SMALL, "text2"))
         words = Label(text("ui.settings.profiles_words"), Style.SMALL, "text2", wrap=True)
         return _card(text("ui.settings.profiles"), words, self._profile_list)
 
@@ -145,15 +146,23 @@ class SettingsView(View):
     # --- what the owner and this computer say -------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Ask where the keys are, and which profiles there are."""
+        """Ask where the keys are."""
         self._storage.setText(str(self._directory()))
         self._log.setText(str(self._log_folder()))
         self._show_login()
         if self.context.standing.overview.site:
             self.context.bridge.call("keys.status", of=self, done=self._take_keys, failed=self._no_keys)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        super().showEvent(event)
+        self._ask_profiles()  # a process of its own each time: not whenever something changes at the site
+
+    def _ask_profiles(self) -> None:
         if not self._listing:
             self._listing = True
-            self.run(["profile", "list"], of=self, done=self._take_profiles, failed=self._no_profiles)
+            here = self._directory()
+            where = ["profile", "list", str(here), str(here.parent)]  # and where profiles are by default
+            self.run(where, of=self, done=self._take_profiles, failed=self._no_profiles)
 
     def _stand(self) -> None:
         overview: Overview = self.context.standing.overview
@@ -199,7 +208,7 @@ class SettingsView(View):
         )
         inside = row(words, gap=12)
         inside.setStretch(0, 1)
-        if path == self._directory():
+        if path.resolve() == self._directory().resolve():
             inside.addWidget(Chip(text("ui.settings.this_one"), "accent", "check"))
         elif profile["problem"]:
             inside.addWidget(Chip(text("ui.settings.unreadable"), "caution", "warning"))

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QDrag, QKeyEvent, QMouseEvent, QPainter
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QMenu, QStackedWidget, QTreeView, QVBoxLayout, QWidget
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.catalogue.model import Kind, Variable
 from app.texts import preferred_language, text
-from app.ui import icons
 from app.ui.icons import icon
 from app.ui.models.board import Board
-from app.ui.models.catalogue import CatalogueModel, groups_of, reason, unit_of
+from app.ui.models.catalogue import CatalogueModel, reason, unit_of
 from app.ui.models.criteria import Between, Content, Place
 from app.ui.models.finding import Finder
+from app.ui.models.groups import groups_of
 from app.ui.models.terms import Offer, contents_of
 from app.ui.preferences import Preferences
-from app.ui.theme import set_role, theme
+from app.ui.theme import set_role
 from app.ui.tokens import PANE, Style
 from app.ui.views.explore.catalogue_delegate import CatalogueDelegate
-from app.ui.views.explore.dragging import picture
+from app.ui.views.explore.catalogue_tree import Tree
 from app.ui.views.explore.wording import wide_enough
 from app.ui.widgets.buttons import LINK, Button, IconButton
 from app.ui.widgets.chips import Chip
@@ -31,47 +30,6 @@ from app.ui.widgets.text import ElidedLabel, Label
 _FAVOURITES, _RECENT = "explore.favourites", "explore.recent"
 _MOST_RECENT = 20
 TREE, STARRED, LATEST = "tree", "favourites", "recent"
-
-
-class Tree(QTreeView):
-    """The tree; Enter adds what is selected, Space shows its details."""
-
-    wanted = Signal(bool)
-    """Add what is selected; True: as a new card."""
-    details = Signal()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.wanted.emit(bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
-        elif event.key() == Qt.Key.Key_Space:
-            self.details.emit()
-        else:
-            super().keyPressEvent(event)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        super().mouseDoubleClickEvent(event)
-        index = self.indexAt(event.position().toPoint())
-        if index.isValid() and not self.model().hasChildren(index):
-            self.wanted.emit(False)
-
-    def drawBranches(self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex) -> None:  # noqa: N802
-        """Paint only the chevron: what is selected begins with the row itself."""
-        painter.fillRect(rect, theme().colour("window"))
-        if self.rootIsDecorated() and self.model().hasChildren(index):
-            side = 12
-            box = QRectF(rect.right() - side, rect.center().y() - side / 2 + 1, side, side)
-            name = "chevron-down" if self.isExpanded(index) else "chevron-right"
-            icons.paint(painter, name, box, theme().colour("text2"))
-
-    def startDrag(self, actions: Qt.DropAction) -> None:  # noqa: N802
-        indexes = [each for each in self.selectedIndexes() if self.model().flags(each) & Qt.ItemFlag.ItemIsDragEnabled]
-        if not indexes:
-            return
-        drag = QDrag(self)
-        drag.setMimeData(self.model().mimeData(indexes))
-        names = ", ".join(str(each.data()) for each in indexes[:3])
-        drag.setPixmap(picture("plus", names, self.devicePixelRatioF()))
-        drag.exec(Qt.DropAction.CopyAction)
 
 
 class CataloguePane(QFrame):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt, QTimer
@@ -26,6 +26,7 @@ from app.ui.views.explore.analysis_pane import AnalysisPane
 from app.ui.views.explore.canvas import Canvas
 from app.ui.views.explore.catalogue_pane import CataloguePane
 from app.ui.views.explore.details import Details
+from app.ui.views.explore.drafting import Drafting
 from app.ui.views.explore.saved import SavedCohorts, fill_versions
 from app.ui.views.explore.words_pane import WordsPane
 from app.ui.views.view import View
@@ -34,7 +35,7 @@ from app.ui.widgets.feedback import Banner, EmptyState, announce
 from app.ui.widgets.layout import column, frame, row
 from app.ui.widgets.text import ElidedLabel, Label
 
-_CHECK_MS, _DRAFT_MS = 250, 1200
+_CHECK_MS = 250
 _LEFT, _RIGHT = 300, 312
 _LAYOUT, _TEXT = "explore", "explore.text_form"
 
@@ -50,20 +51,19 @@ class ExploreView(View):
         self.board.refused.connect(self._refuse)
         self.board.changed.connect(self._changed)
         self._loader = Loader(self)
-        self._drafts: list[Mapping[str, Any]] = []
-        self._draft_loaded = False
         self._wished: str | None = None
         self._asked_for = 0
         self._report_of = -1
         self._check_timer = QTimer(self, singleShot=True, interval=_CHECK_MS)
         self._check_timer.timeout.connect(self.check)
-        self._draft_timer = QTimer(self, singleShot=True, interval=_DRAFT_MS)
-        self._draft_timer.timeout.connect(self.save_draft)
         self.saved = SavedCohorts(self, self.board, context.bridge, self._open_cohort, self._cohort_saved)
         self.catalogue = CataloguePane(self.board, context.preferences)
         self.canvas = Canvas(self.board)
         self.words = WordsPane(self.board)
         self.analysis = AnalysisPane(self.board)
+        self.draft = Drafting(self, self.board, self.analysis, context.bridge)
+        self.draft.kept.connect(self._show_title)
+        self.draft.failed = self.fail
         self.details = Details(self.board, self.catalogue.is_favourite, self.catalogue.set_favourite)
         self._make_header()
         self._make_panes()
@@ -82,7 +82,7 @@ class ExploreView(View):
         menu = QMenu(self.cohorts_button)
         menu.aboutToShow.connect(
             lambda: self.saved.fill(
-                menu, self.fail, lambda inner: fill_versions(inner, self._drafts, self._restore_version)
+                menu, self.fail, lambda inner: fill_versions(inner, self.draft.versions, self._restore_version)
             )
         )
         self.cohorts_button.setMenu(menu)
@@ -98,7 +98,7 @@ class ExploreView(View):
         self.page.addWidget(made)
 
     def _make_panes(self) -> None:
-        save = Button(text("ui.explore.save_as"), LINK, pressed=lambda: self.saved.ask_name(self.fail, self._name))
+        save = Button(text("ui.explore.save_as"), LINK, pressed=lambda: self.saved.ask_name(self.fail, self.draft.name))
         self._save = save
         head = row(Label(text("ui.explore.criteria"), Style.STRONG), None, save, margins=(20, 8, 20, 0))
         self._banner_holder = QWidget()
@@ -167,7 +167,7 @@ class ExploreView(View):
         key(standard.Undo, self.board.history.stack.undo, self)
         key(standard.Redo, self.board.history.stack.redo, self)
         key(standard.Find, self._find, self)
-        key(standard.Save, lambda: self.saved.ask_name(self.fail, self._name), self)
+        key(standard.Save, lambda: self.saved.ask_name(self.fail, self.draft.name), self)
         key("Ctrl+Return", self._ask_by_key, self)
         for keys, do in (
             (standard.Copy, lambda: self.canvas.copy(self.canvas.focused())),
@@ -280,52 +280,29 @@ class ExploreView(View):
         if self.analysis.button.isEnabled():
             self.ask()
 
-    # --- the draft ------------------------------------------------------------------------------------------------
+    # --- the draft, and starting over -----------------------------------------------------------------------------
 
     def _load_draft(self) -> None:
         if self.board.catalogue is None or not self.saved.known:
             return  # a draft may use both
-        if self._draft_loaded:
+        if self.draft.loaded:
             self._open_wished()
-            return
-        self._draft_loaded = True
-        self.context.bridge.call("draft.load", {}, of=self, done=self._take_draft, failed=lambda _e: None)
+        else:
+            self.draft.load(self._take_draft)
 
-    def _take_draft(self, found: Result) -> None:
-        self._drafts = list(found["drafts"])
-        if self._wished is None and self._drafts and not self.board.criteria.cards:
-            latest = self._drafts[0]
-            self.analysis.restore(dict(latest["settings"]))
-            self._name = str(latest["settings"].get("name", ""))
-            self._begin(str(latest["text"]))
+    def _take_draft(self, written: str | None) -> None:
+        if written is not None and self._wished is None:
+            self._begin(written)
         self._open_wished()
-
-    def save_draft(self) -> None:
-        """Keep what is being built, as far as it has changed."""
-        self._draft_timer.stop()
-        if not self._draft_loaded or self.board.catalogue is None:
-            return
-        values = {"text": self.board.text, "settings": {**self.analysis.settings(), "name": self._name}}
-        self.context.bridge.call("draft.save", values, of=self, done=self._draft_saved, failed=self.fail)
-
-    def _draft_saved(self, found: Result) -> None:
-        others = [each for each in self._drafts if each["version"] != found["version"]]
-        self._drafts = [found, *others]
-        self._show_title(saved=True)
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt's name
         super().hideEvent(event)
-        if self._draft_timer.isActive():
-            self.save_draft()
-
-    # --- starting over --------------------------------------------------------------------------------------------
-
-    _name = ""
+        self.draft.save_what_waits()
 
     def open(self, argument: object = None) -> None:
         """Show the cohort of a text form; an empty one begins a new query."""
         self._wished = str(argument or "")
-        if self._draft_loaded:
+        if self.draft.loaded:
             self._open_wished()
 
     def _open_wished(self) -> None:
@@ -333,53 +310,50 @@ class ExploreView(View):
             return
         wished, self._wished = self._wished, None
         if wished:
-            self._name = ""
-            self._begin(wished)
-            self._draft_timer.start()
+            self._begin(wished, name="")
+            self.draft.touch()
         else:
             self.begin_new()
 
     def begin_new(self) -> None:
         """Begin a new query; the one before is kept among the versions."""
-        if self._draft_timer.isActive():
-            self.save_draft()
-        self._name = ""
-        self._begin("")
-        if self.board.catalogue is not None:
-            self.context.bridge.call("draft.clear", {}, of=self, done=self._draft_saved, failed=self.fail)
+        self.draft.save_what_waits()
+        self._begin("", name="")
+        self.draft.clear()
         self._find()
 
-    def _begin(self, written: str) -> None:
+    def _begin(self, written: str, *, name: str | None = None, version: int = 0) -> None:
+        """Show a text form, with nothing to undo; of the saved cohort ``name``, if not of the one before."""
+        if name is not None:
+            self.draft.name, self.draft.version = name, version
+        self.draft.begun = True
         self.show_banner()
         try:
             self.board.begin(written)
+            self.words.editor.show_criteria()  # what was typed and made no sense goes
         except UserError:  # the text form says what is wrong, and where
             self.words.set_unfolded(True)
             self.words.editor.setPlainText(written)
             self.words.editor.take()
-        self._draft_timer.stop()
-        self._show_title(saved=True)
+        self.draft.rest()
+        self._show_title()
         self._check_timer.start()
 
     def _open_cohort(self, name: str, version: int, written: str) -> None:
-        self._name = name
-        self._begin(written)
-        self._version = version
-        self._draft_timer.start()
-        self._show_title(saved=True)
+        self.draft.save_what_waits()
+        self._begin(written, name=name, version=version)
+        self.draft.touch()
 
     def _cohort_saved(self, name: str, version: int) -> None:
-        self._name, self._version = name, version
-        self._draft_timer.start()
-        self._show_title(saved=True)
+        self.draft.name, self.draft.version = name, version
+        self.draft.touch()
+        self._show_title()
 
     def _restore_version(self, written: str) -> None:
         try:
             self.board.replace(written, text("ui.explore.did.restore"))
         except UserError as error:
             self.fail(error)
-
-    _version = 0
 
     # --- showing --------------------------------------------------------------------------------------------------
 
@@ -397,30 +371,30 @@ class ExploreView(View):
         self._state.setVisible(overview.ready)
         if overview.ready:
             self._show_sites(self.analysis.check)
-            self._show_title(saved=not self._draft_timer.isActive())
+            self._show_title()
         else:
             self._title.set_whole(text("ui.rail.explore"))
 
     def _changed(self) -> None:
-        self._check_timer.start()
-        self._draft_timer.start()
-        self._save.setEnabled(bool(self.board.criteria.cards))
+        self.draft.begun = True
+        self._settings_changed()
         self.show_banner()
-        self._show_title(saved=False)
+        self._show_title()
 
     def _settings_changed(self) -> None:
         self._check_timer.start()
-        self._draft_timer.start()
+        self.draft.touch()
 
-    def _show_title(self, *, saved: bool) -> None:
-        self._title.set_whole(self._name or text("ui.explore.new_query"))
+    def _show_title(self) -> None:
+        name, version = self.draft.name, self.draft.version
+        self._title.set_whole(name or text("ui.explore.new_query"))
         self._save.setEnabled(bool(self.board.criteria.cards))
-        if not self.board.criteria.cards and not self._name:
+        if not self.board.criteria.cards and not name:
             self._state.setText("")
-        elif not saved:
+        elif self.draft.waits:
             self._state.setText(text("ui.explore.saving"))
-        elif self._name and self._version:
-            self._state.setText(text("ui.explore.version_kept", version=self._version))
+        elif name and version:
+            self._state.setText(text("ui.explore.version_kept", version=version))
         else:
             self._state.setText(text("ui.explore.kept"))
 

@@ -19,6 +19,7 @@ from app.core.federation.relay_protocol import Presence
 from app.core.jobs.job import Cancelled, CancelToken, Job
 from app.core.services import agent as agents
 from app.core.services import member as members
+from app.core.services import owner_commands
 from app.core.services.active_dataset import ActiveDataset
 from app.core.services.commands import Context, Result, Steps, Values, command
 from app.core.services.connect import connect
@@ -95,6 +96,16 @@ def test_watchers_hear_of_a_change_at_once_and_of_nothing_else(sites: Sites) -> 
         after = [each.result() for each in watching]
         assert set(after) == {number(sites)}
         assert number(sites) > before
+
+
+def test_what_changes_in_one_go_is_told_together(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner_commands, "_TOGETHER_SECONDS", 5.0)
+    with sites.running(1, 2, 3):
+        watching = Watching(sites, 1, settled(sites))
+        sites.call(1, "test.watched", {"wanted": True})
+        for value in (b"x", b"y", b"z"):
+            sites.call(1, "test.change", {"value": value})
+        assert watching.result() == number(sites)
 
 
 def test_a_watch_of_an_earlier_owner_returns_at_once(sites: Sites) -> None:
