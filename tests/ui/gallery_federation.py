@@ -83,7 +83,9 @@ def words_differ(stage: Stage) -> QWidget:
 @state("federation/inviting")
 def inviting(stage: Stage) -> QWidget:
     window, view = shown(stage, examples.GATHERING)
-    return _alone(stage, window, view.invite("Zürich"))
+    dialog = _alone(stage, window, view.invite("Zürich"))
+    dialog.setFixedSize(960, 640)  # the code is white in the dark as well, as cameras want it
+    return dialog
 
 
 @state("federation/expired")

@@ -565,7 +565,7 @@ def test_saved_cohorts_are_terms_and_open_for_editing(view: ExploreView) -> None
     assert view._title.accessibleName() == "Older women"
 
 
-def test_saving_a_cohort_asks_for_its_name(view: ExploreView, fake_bridge: FakeBridge) -> None:
+def test_saving_a_cohort_asks_for_its_name(view: ExploreView, fake_bridge: FakeBridge, qtbot: QtBot) -> None:
     drop(end(view), variables("died"))
     row = {"name": "The dead", "version": 1, "text": "died", "query": b"", "saved": examples.NOW}
     fake_bridge.answers["cohort.save"] = row
@@ -577,7 +577,8 @@ def test_saving_a_cohort_asks_for_its_name(view: ExploreView, fake_bridge: FakeB
     dialog.findChild(QLineEdit).setText("The dead")
     dialog.answer()
     assert asked(fake_bridge, "cohort.save") == [{"name": "The dead", "text": "died"}]
-    assert view._state.text() == "Version 1 · all changes saved"
+    assert view._title.accessibleName() == "The dead"
+    qtbot.waitUntil(lambda: view._state.text() == "Version 1 · all changes saved")
 
 
 def test_without_a_federation_it_says_where_to_go(

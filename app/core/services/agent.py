@@ -349,8 +349,8 @@ class Agent:
     def _take_in(self, place: int, data: bytes, joining: bool) -> bool | None:
         """Return whether a message is new; None if it is refused, and worth asking for again.
 
-        That is so for bytes that nobody has signed: the relay verifies signatures as well, so something has changed them
-        since, and what is acknowledged is gone. The third time they are given up.
+        That is so for bytes that nobody has signed: the relay verifies signatures as well, so something has changed
+        them since, and what is acknowledged is gone. The third time they are given up.
         """
         before, spoilt, times = self._spoilt
         times = times + 1 if before == place else 1

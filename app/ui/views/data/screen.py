@@ -18,23 +18,18 @@ from app.ui.jobs import Running
 from app.ui.locale import moment, number, size
 from app.ui.models.datasets import Package, Report, Unfinished, Version
 from app.ui.programs import Program
-from app.ui.tokens import Style
 from app.ui.views.data.arriving import Arriving
+from app.ui.views.data.empty import empty_page
 from app.ui.views.data.version import VersionPane, chip
 from app.ui.views.view import View
-from app.ui.widgets.buttons import LINK, PRIMARY, Button
+from app.ui.widgets.buttons import PRIMARY, Button
 from app.ui.widgets.dialogs import confirm
 from app.ui.widgets.entries import Entries, Entry
-from app.ui.widgets.feedback import Banner, EmptyState, Icon, announce
-from app.ui.widgets.layout import column, frame, header, row, scrolling
-from app.ui.widgets.text import Label
+from app.ui.widgets.feedback import Banner, EmptyState, announce
+from app.ui.widgets.layout import column, frame, header, scrolling
 
 _LIST = 292
 _CANCELLED = "job.cancelled"
-COMMAND = (
-    "consilium data prepare --federation federation.public --mapping mapping.toml "
-    "--input patients.csv --output lausanne.consilium"
-)
 
 
 class DataView(View):
@@ -95,38 +90,10 @@ class DataView(View):
             text("ui.data.nowhere_words"),
             action=(text("ui.rail.federation"), lambda: self.context.navigate("federation")),
         )
-        for each in (QWidget(), split, self._empty(), nowhere):
+        for each in (QWidget(), split, empty_page(lambda: self.context.navigate("help", "data")), nowhere):
             self._stack.addWidget(each)
         self.page.addWidget(top)
         self.page.addWidget(self._stack, 1)
-
-    def _empty(self) -> QWidget:
-        """What a dataset is, and how a site gets one."""
-        steps = column(gap=14)
-        for icon_name, key in (("computer", "prepare"), ("lock", "carry"), ("import", "import")):
-            words = column(
-                Label(text(f"ui.data.empty.{key}"), Style.STRONG, wrap=True),
-                Label(text(f"ui.data.empty.{key}_words"), Style.BODY, "text2", wrap=True),
-                gap=2,
-            )
-            if key == "prepare":
-                command = Label(COMMAND, Style.CODE, wrap=True, selectable=True)
-                well = frame("well", column(command, margins=(10, 8, 10, 8)))
-                more = Button(text("ui.data.empty.how"), LINK, pressed=lambda: self.context.navigate("help", "data"))
-                words.addSpacing(4)
-                words.addWidget(well)
-                words.addLayout(row(more, None))
-            each = row(gap=12)
-            each.addWidget(Icon(icon_name, 20, "acc"), 0, Qt.AlignmentFlag.AlignTop)
-            each.addLayout(words, 1)
-            steps.addLayout(each)
-        inside = QWidget()
-        inside.setMaximumWidth(640)
-        title = Label(text("ui.data.empty.title"), Style.TITLE, wrap=True)
-        inside.setLayout(column(title, Label(text("ui.data.empty.words"), Style.BODY, "text2", wrap=True), 8, steps))
-        centred = row(None, inside, None, margins=(24, 40, 24, 24))
-        centred.setStretch(1, 8)
-        return scrolling(column(centred, None, gap=0))
 
     # --- asking the owner ---------------------------------------------------------------------------------------
 

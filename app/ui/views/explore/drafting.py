@@ -28,7 +28,7 @@ class Settings(Protocol):
 
 
 class Drafting(QObject):
-    """Keeps the board's criteria. ``name`` is that of the saved cohort that is being edited, and ``version`` its one."""
+    """Keeps the board's criteria. ``name`` and ``version`` are those of the saved cohort that is being edited."""
 
     kept = Signal()
     """All changes are kept."""
