@@ -35,9 +35,10 @@ class _Engine(QIconEngine):
         self._name, self._token = name, token
 
     def paint(self, painter: QPainter, rect: object, mode: QIcon.Mode, state: QIcon.State) -> None:
-        colour = theme().colours[self._token]
-        if mode is QIcon.Mode.Disabled:
-            painter.setOpacity(0.5)
+        off = mode is QIcon.Mode.Disabled  # then what it lies on has lost its colour too
+        colour = theme().colours["text3" if off else self._token]
+        if off:
+            painter.setOpacity(0.6)
         _renderer(self._name, colour).render(painter, QRectF(rect))  # type: ignore[call-overload]
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
