@@ -28,6 +28,8 @@ STARTING, CONNECTED, LOST = "starting", "connected", "lost"
 _MOST_CALLS = 12
 _WATCH_SECONDS = 25
 _AGAIN_SECONDS = 0.3
+_SAVING = ("draft.save",)
+_SAVING_SECONDS = 2.0
 _log = log.logger("ui")
 
 Done = Callable[[Result], object]
@@ -41,6 +43,7 @@ class Call:
     def __init__(self, name: str, of: QObject, done: Done | None, failed: Failed, progress: Reports | None) -> None:
         self.name = name
         self.cancel_token = CancelToken()
+        self.over = threading.Event()
         self._of, self._done, self._failed, self._progress = of, done, failed, progress
 
     def cancel(self) -> None:
@@ -146,6 +149,8 @@ class Bridge(QObject):
         """Stop what is under way; quick, whatever it is."""
         self._closing.set()
         for each in tuple(self._calls):
+            if each.name in _SAVING:
+                each.over.wait(_SAVING_SECONDS)  # what the person has written last
             each.cancel()
         threading.Thread(target=self._watch_token.cancel, name="cancel", daemon=True).start()
         if self._watcher is not None:
@@ -166,6 +171,7 @@ class Bridge(QObject):
             except Exception as error:  # the last line of defence: the window lives on and says so
                 _log.error("call_failed", command=call.name, places=log.places(error))
                 outcome = Bug("house.unexpected", kind=type(error).__name__, log=str(log.location()))
+        call.over.set()
         with suppress(RuntimeError):  # the application is gone, and the bridge with it
             self._heard.emit(call, outcome)
 
