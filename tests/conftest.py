@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from app.core.crypto.private_keyring import PrivateSecretService
 
@@ -36,6 +37,9 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_watch)
+
+settings.register_profile("any machine", deadline=None)  # how long an example takes depends on what else runs
+settings.load_profile("any machine")
 
 
 def pytest_unconfigure() -> None:

@@ -16,7 +16,7 @@ SITE = {"name": "B", "state": "signed", "contact": "+41", "program": "1.0", "wor
 def told(**changes: Any) -> list[str]:
     plain: dict[str, Any] = {
         "site": "A", "stage": "joining", "name": "Lung", "sites": [SITE], "quorum": 3, "of": 4, "traffic_bytes": 10**6,
-        "round": "", "code": "", "blamed": "", "refusals": [],
+        "round": "", "code": "", "blamed": "", "refusals": [], "awaited": [],
     }  # fmt: skip
     return _lines({**plain, **changes})
 
@@ -39,7 +39,7 @@ def test_every_state_and_stage_has_its_words(language: str) -> None:
 def test_the_quorum_is_a_sentence() -> None:
     assert "Any 3 of 4 hospitals can open a result together." in told()
     assert "All 4 hospitals must open a result together." in told(quorum=4)
-    assert len(told(of=1)) == 2
+    assert len(told(quorum=0, traffic_bytes=0)) == 2  # an invited site does not know it yet
 
 
 def test_how_much_will_travel_is_said_where_it_is_much() -> None:
