@@ -131,6 +131,8 @@ def package_problems(path: Path) -> Iterator[None]:
         if error.code == "database.damaged" or isinstance(error.__cause__, sqlite3.DataError):
             raise ProtocolViolation("package.damaged") from error
         raise
+    except UnicodeDecodeError as error:  # SQLite quotes a broken schema, and Python cannot read the quotation
+        raise ProtocolViolation("package.damaged") from error
 
 
 def _schema(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
