@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QLibraryInfo, QObject, QSocketNotifier, QTranslator, Signal
+from PySide6.QtCore import QByteArray, QLibraryInfo, QObject, QSocketNotifier, Qt, QTranslator, Signal
 from PySide6.QtGui import QAction, QIcon
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
-from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon
+from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QSystemTrayIcon
 
 from app import __version__
 from app.core import log, paths
 from app.core.errors import ConsiliumError
+from app.core.services.local_address import window_socket
+from app.core.services.pretend import own_profile
 from app.core.store.peek import holds_profile
 from app.texts import preferred_language, text, use_language
 from app.ui import theme as themes
+from app.ui.autostart import autostart
 from app.ui.icons import icon, pixmap
 from app.ui.preferences import SYSTEM, Preferences
 from app.ui.pretend import is_pretend, pretend_hospitals
-from app.ui.window import Window
+from app.ui.programs import AgentProcess
+from app.ui.window import PACKAGE_SUFFIX, Window
 
 IN_TRAY = "--tray"
 """Starts the program without showing its window, where there is a tray to call it from."""
 _GREET_MS = 1000
-_LIMIT = 8192
+_LIMIT = 1 << 15  # more than the longest invitation
 
 
 class OneProgram(QObject):
@@ -41,8 +44,7 @@ class OneProgram(QObject):
 
     def __init__(self, directory: Path | None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        place = os.fsencode(os.path.realpath(directory)) if directory is not None else b"first start"
-        self._name = "consilium-" + hashlib.sha256(place + os.fsencode(Path.home())).hexdigest()[:24]
+        self._name = window_socket(paths.default_profile().parent if directory is None else directory)
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._answer)
@@ -139,10 +141,8 @@ class Program(QObject):
             before, place = self.window, self.window.current
             geometry = before.saveGeometry()
             before.bridge.close()
-            before.agent.leave()
-            self._show_window(before.directory, "", start_agent=False)
-            self.window.agent = before.agent
-            before.agent.setParent(self.window)
+            before.agent.died.disconnect()
+            self._show_window(before.directory, "", agent=before.agent)
             self.window.restoreGeometry(geometry)
             self.window.navigate(place or "home")
             before.deleteLater()
@@ -173,13 +173,17 @@ class Program(QObject):
         if first is not None:
             first.deleteLater()
         if before is not None and opened:
-            before.end()
             before.hide()
+            before.end()
             before.deleteLater()
+        if self.window is None:  # another program shows that profile already
+            self.quit()
 
-    def _show_window(self, directory: Path, argument: str, *, start_agent: bool = True, in_tray: bool = False) -> None:
+    def _show_window(
+        self, directory: Path, argument: str, *, agent: AgentProcess | None = None, in_tray: bool = False
+    ) -> None:
         self.preferences.profile = directory
-        window = Window(directory, self.preferences)
+        window = Window(directory, self.preferences, agent=agent)
         window.closing = self._may_close
         window.switch_profile = self._opened
         window.language_changed = self.rebuild
@@ -193,10 +197,7 @@ class Program(QObject):
             window.show()
         if is_pretend(directory):
             self._hospitals.start()
-        if start_agent:
-            window.start()
-        else:
-            window.bridge.watch()
+        window.start()
         self._application.setWindowIcon(QIcon(pixmap("logo", 64, "text")))
 
     # --- pretend hospitals ------------------------------------------------------------------------------------
@@ -205,15 +206,18 @@ class Program(QObject):
         """Let go of the profile that is about to be removed; the first start shows how that goes on."""
         before, self.window = self.window, None
         if before is not None:
-            before.end()
             before.hide()
+            before.end()
             before.deleteLater()
-        self.open(None)
+        if not self.open(None):
+            self.quit()
 
     def _without_pretend(self) -> None:
         """Go back to the site's own profile, if it has one; nothing remembers the other."""
+        with suppress(ConsiliumError):
+            autostart(own_profile()).disable()
         self.preferences.profile = paths.default_profile()
-        directory = choose_profile(self.preferences, None)
+        directory = choose_profile(self.preferences)
         if directory is not None and self.window is None:
             self._opened(directory)
 
@@ -276,9 +280,9 @@ class Program(QObject):
         self._application.exit(0)
 
 
-def choose_profile(preferences: Preferences, wanted: Path | None) -> Path | None:
-    """Return the profile to open: the wanted one, the last one, the default one; None where there is none yet."""
-    for directory in (wanted, preferences.profile, paths.default_profile()):
+def choose_profile(preferences: Preferences) -> Path | None:
+    """Return the profile to open where none is named: the last one, the default one; None if there is none yet."""
+    for directory in (preferences.profile, paths.default_profile()):
         if directory is not None and holds_profile(directory):
             return directory
     return None
@@ -303,11 +307,27 @@ def main(arguments: Sequence[str], ready: Callable[[Program], object] = lambda _
     log.write_to(paths.user_log())
     application = make_application([])
     program = Program(application, Preferences())
-    if not program.open(choose_profile(program.preferences, wanted), argument, in_tray=IN_TRAY in arguments):
+    if wanted is not None and not holds_profile(wanted):
+        return refuse_profile(wanted, quietly=IN_TRAY in arguments)
+    if argument.lower().endswith(PACKAGE_SUFFIX):
+        argument = str(Path(argument).absolute())  # the program that runs already may be in another directory
+    directory = wanted or choose_profile(program.preferences)
+    if not program.open(directory, argument, in_tray=IN_TRAY in arguments):
         return 0
     ready(program)
     with quit_on_signals(program):
         return application.exec()
+
+
+def refuse_profile(directory: Path, *, quietly: bool) -> int:
+    """Say that there is no profile where one was named, and return the exit code: no other is opened instead."""
+    words = text("ui.no_profile", path=directory)
+    sys.stderr.write(words + "\n")
+    if not quietly:
+        box = QMessageBox(QMessageBox.Icon.Warning, "Consilium", words)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.exec()
+    return 1
 
 
 def has_screen() -> bool:

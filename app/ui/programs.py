@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from app.core.services.demo_network import program
 
 _PROGRESS = "CONSILIUM_PROGRESS"
 _STOP_MS = 8000
-_AGAIN_MS = 2000
+_FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 60.0  # seconds
+_BUSY_TRIES = 3
 
 
 class AgentProcess(QObject):
@@ -26,22 +28,23 @@ class AgentProcess(QObject):
     """
 
     died = Signal(object)
-    """It has ended by itself and will be started again; with the error that it left."""
+    """It has ended by itself; with the error that it left. Whoever misses it calls :meth:`ensure`."""
 
     def __init__(self, directory: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._directory = directory
         self._process: QProcess | None = None
         self._stopping = False
+        self._failures, self._not_before, self._told = 0, 0.0, ""
 
     @property
     def ours(self) -> bool:
         """Whether the owner is a process that this window has started."""
         return self._process is not None and self._process.state() != QProcess.ProcessState.NotRunning
 
-    def ensure(self) -> None:
-        """Start it unless it runs; a profile that another program has open is left to that program."""
-        if self.ours or self._stopping:
+    def ensure(self, *, now: bool = False) -> None:
+        """Start it unless it runs, or has failed a moment ago (except ``now``, when the person wants it)."""
+        if self.ours or self._stopping or (time.monotonic() < self._not_before and not now):
             return
         command = ["agent", "--stay", "--until-input-ends", "--json", "--profile", str(self._directory)]
         self._process = _process(self, command)
@@ -53,10 +56,17 @@ class AgentProcess(QObject):
             return
         error = _error_in(bytes(self._process.readAllStandardOutput().data()))
         self._process = None
-        if error is not None and error.code == "profile.in_use":
-            return  # somebody else has become its owner
-        self.died.emit(error or EnvironmentProblem("owner.lost", path=str(self._directory)))
-        QTimer.singleShot(_AGAIN_MS, self, self.ensure)
+        self._failures += 1
+        self._not_before = time.monotonic() + min(_FIRST_PAUSE * 2.0 ** (self._failures - 1), _LONGEST_PAUSE)
+        found = error or EnvironmentProblem("owner.lost", path=str(self._directory))
+        busy = found.code == "profile.in_use" and self._failures < _BUSY_TRIES  # it may be a command, or just leaving
+        if not busy and found.code != self._told:  # the same again is no news
+            self._told = found.code
+            self.died.emit(found)
+
+    def reached(self) -> None:
+        """Note that the owner answers, whoever it is."""
+        self._failures, self._not_before, self._told = 0, 0.0, ""
 
     def stop(self) -> None:
         """End it kindly; it finishes what must not be interrupted, and dies at the latest after some seconds."""
@@ -67,10 +77,6 @@ class AgentProcess(QObject):
         if not self._process.waitForFinished(_STOP_MS):
             self._process.kill()
             self._process.waitForFinished(1000)
-
-    def leave(self) -> None:
-        """Let it go on without this window."""
-        self._stopping = True
 
 
 class Program(QObject):

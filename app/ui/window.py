@@ -44,12 +44,20 @@ VIEWS = {
 class Window(QMainWindow):
     """The window on one profile."""
 
-    def __init__(self, directory: Path, preferences: Preferences, *, bridge: Bridge | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        preferences: Preferences,
+        *,
+        bridge: Bridge | None = None,
+        agent: AgentProcess | None = None,
+    ) -> None:
         super().__init__()
         self.directory = directory
         self.preferences = preferences
         self.bridge = bridge or Bridge(directory, self)
-        self.agent = AgentProcess(directory, self)
+        self.agent = agent or AgentProcess(directory)
+        self.agent.setParent(self)
         self.closing: Callable[[], bool] = lambda: True
         """Asked before the window closes; False keeps the program in the tray."""
         self.switch_profile: Callable[[Path], object] = lambda _directory: None
@@ -160,10 +168,11 @@ class Window(QMainWindow):
             if self.bridge.problem is not None and self.bridge.problem.code != "owner.none":
                 self.fail(self.bridge.problem)
         else:
+            self.agent.reached()
             self._show()
 
     def _agent_died(self, error: ConsiliumError) -> None:
-        again = (text("ui.try_again"), self.agent.ensure)
+        again = (text("ui.try_again"), partial(self.agent.ensure, now=True))
         self._show(Banner.of_error(error, action=again))
 
     def _stand(self) -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PySide6 import QtGui
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDropEvent, QTextDocument
 from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
+import app.ui
 from app.core.errors import EnvironmentProblem
 from app.core.jobs.job import Progress
-from app.ui.application import OneProgram, choose_profile, read_arguments
+from app.core.services.local_address import window_socket
+from app.ui.application import OneProgram, choose_profile, read_arguments, refuse_profile
 from app.ui.preferences import Preferences
+from app.ui.programs import AgentProcess
 from app.ui.views.view import View
 from app.ui.widgets.feedback import Banner
+from app.ui.widgets.text import ElidedLabel
 from app.ui.window import Window
 from tests.ui import examples
 from tests.ui.fakes import FakeBridge
@@ -171,11 +177,61 @@ def test_arguments() -> None:
 
 
 def test_the_last_profile_is_opened_again(tmp_path: Path, preferences: Preferences) -> None:
-    assert choose_profile(preferences, None) is None
+    assert choose_profile(preferences) is None
     place = tmp_path / "site"
     place.mkdir()
     preferences.profile = place
-    assert choose_profile(preferences, None) is None  # it is gone, or was never finished
+    assert choose_profile(preferences) is None  # it is gone, or was never finished
     (place / "site.db").touch()
-    assert choose_profile(preferences, None) == place
-    assert choose_profile(preferences, tmp_path / "none") == place
+    assert choose_profile(preferences) == place
+
+
+def test_a_profile_that_is_named_and_not_there_is_refused(
+    tmp_path: Path, qapp: QApplication, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refuse_profile(tmp_path / "none", quietly=True) == 1
+    assert str(tmp_path / "none") in capsys.readouterr().err
+
+
+def test_nobody_else_can_listen_in_the_windows_place(tmp_path: Path) -> None:
+    place = Path(window_socket(tmp_path, windows=False)).parent
+    assert place.stat().st_mode & 0o077 == 0
+    assert place.stat().st_uid == os.geteuid()
+
+
+@pytest.mark.parametrize("words", ["Dr X <img src='/etc/passwd'> tel", "<b>Bern</b>", "a < b & c"])
+def test_tool_tips_show_words_as_they_are(words: str, qtbot: QtBot) -> None:
+    label = ElidedLabel(words * 20)
+    qtbot.addWidget(label)
+    label.resize(60, 20)
+    label.show()
+    shown = QTextDocument()
+    (shown.setHtml if QtGui.Qt.mightBeRichText(label.toolTip()) else shown.setPlainText)(label.toolTip())
+    assert shown.toPlainText() == words * 20
+
+
+def test_every_tool_tip_goes_through_one_place() -> None:
+    bare = [
+        f"{path.name}:{number}"
+        for path in Path(app.ui.__file__).parent.rglob("*.py")
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if "setToolTip(" in line
+        and "setToolTip(tip(" not in line
+        and "text(" not in line
+        and "QKeySequence" not in line
+    ]
+    assert bare == [next(each for each in bare if each.startswith("application.py"))]  # the program's own name
+
+
+def test_an_agent_that_cannot_start_is_not_started_again_at_once(tmp_path: Path, qtbot: QtBot) -> None:
+    agent, told = AgentProcess(tmp_path / "none"), []
+    agent.died.connect(told.append)
+    agent.ensure()
+    qtbot.waitUntil(lambda: bool(told), timeout=60_000)
+    agent.ensure()
+    assert not agent.ours  # it rests first
+    agent.ensure(now=True)
+    assert agent.ours
+    qtbot.waitUntil(lambda: not agent.ours, timeout=60_000)
+    assert len(told) == 1  # the same again is no news
+    agent.stop()

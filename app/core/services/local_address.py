@@ -83,7 +83,19 @@ def _socket_path(directory: Path) -> Path:
     path = directory / _SOCKET
     if len(os.fsencode(path)) <= _LONGEST_PATH:
         return path
-    name = f"{identity(directory).hex()[:32]}.sock"
+    return _private_socket(f"{identity(directory).hex()[:32]}.sock", directory)
+
+
+def window_socket(directory: Path, *, windows: bool = WINDOWS) -> str:
+    """Return where the window on the profile in ``directory`` listens for another start of the program.
+
+    A name, or on POSIX a path in a directory that is this user's alone: elsewhere others could listen in its place.
+    """
+    name = f"window-{identity(directory).hex()[:32]}"
+    return f"consilium-{name}" if windows else str(_private_socket(f"{name}.sock", directory))
+
+
+def _private_socket(name: str, directory: Path) -> Path:
     for base in _runtime_places():
         place = base / f"consilium-{os.geteuid()}"
         if len(os.fsencode(place / name)) <= _LONGEST_PATH:

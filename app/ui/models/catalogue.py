@@ -17,6 +17,7 @@ from app.core.catalogue.model import Catalogue, Variable
 from app.texts import preferred_language, text
 from app.ui.models.groups import Group
 from app.ui.models.terms import TERMS_MIME, Offer, offer_to_bytes
+from app.ui.widgets.text import tip
 
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
@@ -239,8 +240,10 @@ class CatalogueModel(QAbstractItemModel):
         match role:
             case Qt.ItemDataRole.DisplayRole:
                 return variable.label.text(language)
-            case Qt.ItemDataRole.AccessibleTextRole | Qt.ItemDataRole.ToolTipRole:
+            case Qt.ItemDataRole.AccessibleTextRole:
                 return self._spoken(variable)
+            case Qt.ItemDataRole.ToolTipRole:
+                return tip(self._spoken(variable))
             case Role.KIND:
                 return variable.kind.value
             case Role.CODE:

@@ -12,6 +12,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from app.core.catalogue.model import Catalogue
 from app.texts import preferred_language, text
 from app.ui.locale import number, percent
+from app.ui.widgets.text import tip
 
 _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
@@ -186,7 +187,7 @@ class VariablesModel(QAbstractTableModel):
             case Qt.ItemDataRole.TextAlignmentRole if column in (Column.KNOWN, Column.SITES):
                 return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             case Qt.ItemDataRole.ToolTipRole if column in (Column.NAME, Column.CODE):
-                return self._words(row, column)
+                return tip(str(self._words(row, column)))
             case _ if role == SHARE and column is Column.SHARE:
                 return self._share(row)
         return None

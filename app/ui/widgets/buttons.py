@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QToolButton, QWid
 
 from app.ui.icons import icon
 from app.ui.theme import set_role
+from app.ui.widgets.text import tip
 
 SECONDARY, PRIMARY, DANGER, QUIET, LINK, TOGGLE = "secondary", "primary", "danger", "quiet", "link", "toggle"
 _INK = {PRIMARY: "onacc", DANGER: "dan", LINK: "acc"}
@@ -42,7 +43,7 @@ class Button(QPushButton):
     def forbid(self, reason: str) -> None:
         """Switch it off with the reason as tool tip and description, or on again with an empty one."""
         self.setEnabled(not reason)
-        self.setToolTip(reason)
+        self.setToolTip(tip(reason))
         self.setAccessibleDescription(reason)
 
 
@@ -69,7 +70,7 @@ class IconButton(QToolButton):
 
     def set_name(self, name: str) -> None:
         """Change the tool tip and the accessible name."""
-        self.setToolTip(name)
+        self.setToolTip(tip(name))
         self.setAccessibleName(name)
 
 

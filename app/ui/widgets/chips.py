@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.ui import icons
 from app.ui.theme import theme
 from app.ui.tokens import Style
+from app.ui.widgets.text import tip
 
 TONES = {
     "plain": ("sunken", "text2"),
@@ -82,7 +83,7 @@ class Meter(QWidget):
         """Show ``parts``; ``meaning`` says in words what they show."""
         self._parts = parts
         self.setAccessibleName(meaning)
-        self.setToolTip(meaning)
+        self.setToolTip(tip(meaning))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
@@ -121,7 +122,7 @@ class Ring(QWidget):
 
     def _say(self, words: str) -> None:
         self.setAccessibleName(words)
-        self.setToolTip(words)
+        self.setToolTip(tip(words))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name

@@ -12,7 +12,7 @@ from app.ui.icons import icon
 from app.ui.theme import set_role
 from app.ui.tokens import Style
 from app.ui.widgets.feedback import announce
-from app.ui.widgets.text import Label
+from app.ui.widgets.text import Label, tip
 
 _TYPING_MS = 120
 
@@ -90,7 +90,7 @@ class Choice(QComboBox):
     def __init__(self, name: str, entries: list[tuple[str, str]], *, icon_name: str = "") -> None:
         super().__init__()
         self.setAccessibleName(name)
-        self.setToolTip(name)
+        self.setToolTip(tip(name))
         self.setIconSize(QSize(16, 16))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         for value, shown in entries:

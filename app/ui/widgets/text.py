@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import html
+
+from PySide6 import QtGui
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from app.ui.theme import set_role, theme
 from app.ui.tokens import Style
+
+
+def tip(words: str) -> str:
+    """Return a tool tip that shows ``words`` as they are: Qt takes for HTML what looks like it, also from other sites."""
+    return f"<qt>{html.escape(words)}</qt>" if QtGui.Qt.mightBeRichText(words) else words
 
 
 class Label(QLabel):
@@ -71,4 +79,4 @@ class ElidedLabel(Label):
         shown = QFontMetrics(self.font()).elidedText(self._whole, Qt.TextElideMode.ElideRight, max(self.width(), 24))
         if shown != self.text():
             self.setText(shown)
-        self.setToolTip(self._whole if shown != self._whole else "")
+        self.setToolTip(tip(self._whole) if shown != self._whole else "")

@@ -15,6 +15,7 @@ from app.ui.models.criteria import Between, Place
 from app.ui.theme import theme
 from app.ui.tokens import Style
 from app.ui.views.explore.dragging import NO, REFUSED, TARGET, DropPlace
+from app.ui.widgets.text import tip
 
 _GAP, _PILL, EDGE = 28, 18, 12
 
@@ -34,7 +35,7 @@ class Gap(DropPlace):
         return QSize(100, _GAP if self._index else EDGE)
 
     def show_drag(self) -> None:
-        self.setToolTip(self.drag_reason)
+        self.setToolTip(tip(self.drag_reason))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802

@@ -17,6 +17,7 @@ from app.core.services.runs import Run
 from app.texts import preferred_language, text
 from app.ui.theme import theme
 from app.ui.tokens import Style
+from app.ui.widgets.text import tip
 
 _log = log.logger("ui")
 _REST_MS = 40
@@ -92,7 +93,7 @@ class FigurePlace(QWidget):
     def show_runs(self, drawn: Sequence[Drawn], meaning: str) -> None:
         """Show the answers of these runs; ``meaning`` says the same in words."""
         self.setAccessibleName(meaning)
-        self.setToolTip(meaning)
+        self.setToolTip(tip(meaning))
         self._drawn = tuple(drawn)
         self._draw()
 
