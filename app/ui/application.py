@@ -148,7 +148,7 @@ class Program(QObject):
             before.deleteLater()
             before.hide()
         elif self._first is not None:
-            self._show_first_start("")
+            self._show_first_start(self._first.argument)  # type: ignore[attr-defined]
 
     def _show_first_start(self, argument: str) -> None:
         from app.ui.views.first_start import FirstStart  # noqa: PLC0415  (only where there is no profile yet)
@@ -185,6 +185,7 @@ class Program(QObject):
         self.preferences.profile = directory
         window = Window(directory, self.preferences, agent=agent)
         window.closing = self._may_close
+        window.asks = lambda: not self._quitting and not self._stays()
         window.switch_profile = self._opened
         window.language_changed = self.rebuild
         self.window = window
@@ -267,10 +268,13 @@ class Program(QObject):
     def _may_close(self) -> bool:
         if self._quitting:
             return True
-        if self.preferences.keep_answering and self._tray is not None:
+        if self._stays():
             return False
         self._application.exit(0)
         return True
+
+    def _stays(self) -> bool:
+        return self.preferences.keep_answering and self._tray is not None
 
     def quit(self) -> None:
         """End the program, whatever is under way."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,13 +24,16 @@ from app.core.errors import Bug, ConsiliumError
 from app.core.jobs.job import Cancelled, CancelToken, Job, Progress
 from app.core.services.commands import Result, Waiting
 from app.core.services.connect import connect
+from app.ui import post
 
 STARTING, CONNECTED, LOST = "starting", "connected", "lost"
 _MOST_CALLS = 12
 _WATCH_SECONDS = 25
 _AGAIN_SECONDS = 0.3
-_SAVING = ("draft.save",)
+_SAVING = ("draft.save", "draft.clear")
 _SAVING_SECONDS = 2.0
+_IN_ORDER = "draft."
+"""Commands that begin so reach the owner in the order in which they were asked, one at a time."""
 _log = log.logger("ui")
 
 Done = Callable[[Result], object]
@@ -44,6 +48,8 @@ class Call:
         self.name = name
         self.cancel_token = CancelToken()
         self.over = threading.Event()
+        self.after: threading.Event | None = None
+        """What must be over before this is sent."""
         self._of, self._done, self._failed, self._progress = of, done, failed, progress
 
     def cancel(self) -> None:
@@ -102,8 +108,6 @@ class Bridge(QObject):
     """Nothing has the profile open: somebody has to start its owner."""
     failed = Signal(object)
     """A call failed that nobody else listens for."""
-    _noticed = Signal(str, bool)
-    _heard = Signal(object, object)
 
     def __init__(self, directory: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -113,11 +117,8 @@ class Bridge(QObject):
         """Why the owner cannot be reached, while it cannot."""
         self._slots = threading.Semaphore(_MOST_CALLS)
         self._calls: set[Call] = set()
-        self._closing = threading.Event()
-        self._watch_token = CancelToken()
-        self._noticed.connect(self._notice)
-        self._heard.connect(self._hear)
-        self._watcher: threading.Thread | None = None
+        self._last_in_order: threading.Event | None = None
+        self._watching: _Watch | None = None
 
     def call(
         self,
@@ -135,48 +136,33 @@ class Bridge(QObject):
         is no news). Neither is called when ``of``, the widget that asks, is gone.
         """
         made = Call(name, of, done, failed or self._unheard, progress)
+        if name.startswith(_IN_ORDER):
+            made.after, self._last_in_order = self._last_in_order, made.over
         self._calls.add(made)
-        threading.Thread(target=self._run, args=(made, dict(values or {})), name=name, daemon=True).start()
+        number = post.wait_for(lambda what: self._hear(number, made, what))
+        errand = _Errand(number, self.directory, name, dict(values or {}), made.cancel_token, made.after, made.over)
+        threading.Thread(target=errand.run, args=(self._slots,), name=name, daemon=True).start()
         return made
 
     def watch(self) -> None:
         """Begin to emit :attr:`changed` and :attr:`connection_changed`."""
-        if self._watcher is None:
-            self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
-            self._watcher.start()
+        if self._watching is None:
+            self._watching = _Watch(post.wait_for(self._notice), self.directory)
+            self._watching.start()
 
     def close(self) -> None:
         """Stop what is under way; quick, whatever it is."""
-        self._closing.set()
         for each in tuple(self._calls):
             if each.name in _SAVING:
                 each.over.wait(_SAVING_SECONDS)  # what the person has written last
             each.cancel()
-        threading.Thread(target=self._watch_token.cancel, name="cancel", daemon=True).start()
-        if self._watcher is not None:
-            self._watcher.join(1.0)
+        if self._watching is not None:
+            post.forget(self._watching.number)
+            self._watching.stop()
 
-    def _run(self, call: Call, values: Mapping[str, Any]) -> None:
-        """Make a call; in a thread of its own."""
-        job = Job(lambda progress: self._heard.emit(call, progress), call.cancel_token)
-        outcome: Result | ConsiliumError
-        with self._slots:
-            try:
-                with connect(self.directory, program="consilium window", become=False) as site:
-                    outcome = site.call(call.name, values, job)
-            except Waiting as waiting:  # sent: it shows up where such things are listed
-                outcome = {"waiting": waiting.key, **waiting.params}
-            except ConsiliumError as error:
-                outcome = error
-            except Exception as error:  # the last line of defence: the window lives on and says so
-                _log.error("call_failed", command=call.name, places=log.places(error))
-                outcome = Bug("house.unexpected", kind=type(error).__name__, log=str(log.location()))
-        call.over.set()
-        with suppress(RuntimeError):  # the application is gone, and the bridge with it
-            self._heard.emit(call, outcome)
-
-    def _hear(self, call: Call, what: Result | ConsiliumError | Progress) -> None:
+    def _hear(self, number: int, call: Call, what: Result | ConsiliumError | Progress) -> None:
         if not isinstance(what, Progress):
+            post.forget(number)
             self._calls.discard(call)
         call.hear(what)
 
@@ -184,42 +170,95 @@ class Bridge(QObject):
         if not isinstance(error, Cancelled) and error.code != "job.cancelled":
             self.failed.emit(error)
 
-    def _watch(self) -> None:
-        with suppress(RuntimeError):  # the application is gone, and the bridge with it
-            self._watch_until_closed()
+    def _notice(self, news: _News) -> None:
+        if not isValid(self):
+            return
+        self.problem = news.problem
+        if news.connection != self.connection:
+            self.connection = news.connection
+            self.connection_changed.emit()
+        if news.connection == CONNECTED:
+            self.changed.emit()
+        elif news.problem is not None and news.problem.code == "owner.none":
+            self.missing.emit()
 
-    def _watch_until_closed(self) -> None:
-        number = 0
-        while not self._closing.is_set():
+
+@dataclass(frozen=True)
+class _Errand:
+    """A call as its thread knows it: nothing in it belongs to Qt."""
+
+    number: int
+    directory: Path
+    name: str
+    values: Mapping[str, Any]
+    cancel: CancelToken
+    after: threading.Event | None
+    over: threading.Event
+
+    def run(self, slots: threading.Semaphore) -> None:
+        """Make the call and bring what comes of it."""
+        outcome: Result | ConsiliumError
+        if self.after is not None:
+            self.after.wait()
+        with slots:
             try:
                 with connect(self.directory, program="consilium window", become=False) as site:
+                    job = Job(partial(post.bring, self.number), self.cancel)
+                    outcome = site.call(self.name, self.values, job)
+            except Waiting as waiting:  # sent: it shows up where such things are listed
+                outcome = {"waiting": waiting.key, **waiting.params}
+            except ConsiliumError as error:
+                outcome = error
+            except Exception as error:  # the last line of defence: the window lives on and says so
+                _log.error("call_failed", command=self.name, places=log.places(error))
+                outcome = Bug("house.unexpected", kind=type(error).__name__, log=str(log.location()))
+        post.bring(self.number, outcome)
+        self.over.set()
+
+
+@dataclass(frozen=True)
+class _News:
+    """What the watch tells: how it stands with the owner, and if it cannot be reached, why."""
+
+    connection: str
+    problem: ConsiliumError | None = None
+
+
+class _Watch:
+    """Watches the owner in a thread of its own: every change is news, and so is that nobody answers."""
+
+    def __init__(self, number: int, directory: Path) -> None:
+        self.number = number
+        self._directory = directory
+        self._closing = threading.Event()
+        self._cancel = CancelToken()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End soon."""
+        self._closing.set()
+        threading.Thread(target=self._cancel.cancel, name="cancel", daemon=True).start()
+        self._thread.join(1.0)
+
+    def _run(self) -> None:
+        reached = False
+        while not self._closing.is_set():
+            try:
+                with connect(self._directory, program="consilium window", become=False) as site:
                     number = 0
                     while not self._closing.is_set():
                         values = {"after": number, "wait": _WATCH_SECONDS if number else 0}
-                        seen = int(site.call("site.watch", values, Job(cancel=self._watch_token))["number"])
-                        if seen != number or self.connection != CONNECTED:
-                            number = max(seen, 1)
-                            self._tell(CONNECTED, changed=True)
+                        seen = int(site.call("site.watch", values, Job(cancel=self._cancel))["number"])
+                        if seen != number:
+                            number, reached = max(seen, 1), True
+                            post.bring(self.number, _News(CONNECTED))
             except Cancelled:
                 return
-            except ConsiliumError as error:
-                if self._closing.is_set():
-                    return
-                self.problem = error
-                absent = error.code == "owner.none"
-                self._tell(STARTING if absent and self.connection == STARTING else LOST, changed=False)
-                if absent:
-                    self.missing.emit()
+            except ConsiliumError as problem:
+                absent = problem.code == "owner.none"
+                post.bring(self.number, _News(STARTING if absent and not reached else LOST, problem))
                 self._closing.wait(_AGAIN_SECONDS)
-
-    def _tell(self, connection: str, *, changed: bool) -> None:
-        self._noticed.emit(connection, changed)
-
-    def _notice(self, connection: str, changed: bool) -> None:
-        if connection != self.connection:
-            self.connection = connection
-            if connection == CONNECTED:
-                self.problem = None
-            self.connection_changed.emit()
-        if changed:
-            self.changed.emit()

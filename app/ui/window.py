@@ -22,6 +22,7 @@ from app.ui.programs import AgentProcess
 from app.ui.theme import set_role
 from app.ui.trial_relay import trial_relay
 from app.ui.views.view import View
+from app.ui.widgets.dialogs import confirm
 from app.ui.widgets.feedback import Banner, Banners
 from app.ui.widgets.layout import column, row
 
@@ -60,6 +61,8 @@ class Window(QMainWindow):
         self.agent.setParent(self)
         self.closing: Callable[[], bool] = lambda: True
         """Asked before the window closes; False keeps the program in the tray."""
+        self.asks: Callable[[], bool] = lambda: True
+        """Whether closing asks about jobs that it would stop."""
         self.switch_profile: Callable[[Path], object] = lambda _directory: None
         """Opens another profile instead of this one."""
         self.language_changed: Callable[[], object] = lambda: None
@@ -210,6 +213,10 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         self.preferences.remember("window", self.saveGeometry())
         self.preferences.save()
+        if self.context.jobs.running and self.asks():
+            event.ignore()
+            self.ask_to_stop(self._close_now)
+            return
         if not self.closing():
             event.ignore()
             self.hide()
@@ -217,6 +224,22 @@ class Window(QMainWindow):
         self.hide()  # what ends now may take a moment; nobody has to look at it
         self.end()
         event.accept()
+
+    def ask_to_stop(self, then: Callable[[], object]) -> None:
+        """Do ``then``, which stops the jobs that run; after a question if there are any."""
+        running = self.context.jobs.running
+        if not running:
+            then()
+            return
+        words = text("ui.stop.job", title=running[0].title)
+        if len(running) > 1:
+            words = text("ui.stop.jobs", count=len(running))
+        confirm(self, text("ui.stop.title"), words, answer=text("ui.stop.answer"), danger=True, then=then)
+
+    def _close_now(self) -> None:
+        asks, self.asks = self.asks, lambda: False
+        self.close()
+        self.asks = asks
 
     def end(self) -> None:
         """Stop what is under way and let go of the owner."""

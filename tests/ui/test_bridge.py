@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,10 @@ from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import ConsiliumError
-from app.core.jobs.job import Cancelled, Progress
+from app.core.jobs.job import Cancelled, Job, Progress
 from app.core.services.commands import Context, Result, Steps, Values, command
 from app.core.services.profile import PASSPHRASE_VARIABLE, create_profile
+from app.ui import bridge as bridges
 from app.ui.bridge import CONNECTED, LOST, Bridge, Call
 from app.ui.programs import AgentProcess, Program
 from tests.agent_sites import Sites, passphrase
@@ -112,6 +115,42 @@ def test_nobody_hears_of_a_call_when_the_widget_is_gone(sites: Sites, qtbot: QtB
         qtbot.waitUntil(lambda: others.ask(bridge, "owner.status") is not None and bool(others.results), timeout=20_000)
         bridge.close()
     assert hears.results == []
+
+
+class SlowOwner:
+    """Is slow to keep a draft, so that what follows could overtake it; stops what it is asked to stop."""
+
+    def __init__(self) -> None:
+        self.kept: list[str] = []
+        self._cleared = threading.Event()
+
+    @contextmanager
+    def connect(self, _directory: Path, **_how: object) -> Iterator[SlowOwner]:
+        yield self
+
+    def call(self, name: str, _values: Mapping[str, object], job: Job) -> Result:
+        stopped = threading.Event()
+        with job.cancel.interrupting(stopped.set):
+            if name == "draft.save":
+                self._cleared.wait(0.5)
+            elif stopped.wait(0.1):
+                raise Cancelled
+        self.kept.append(name)
+        if name == "draft.clear":
+            self._cleared.set()
+        return {}
+
+
+def test_what_is_written_last_is_kept_in_its_order_also_when_the_window_closes(
+    tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, hears = SlowOwner(), Hears()
+    monkeypatch.setattr(bridges, "connect", owner.connect)
+    bridge = Bridge(tmp_path)
+    hears.ask(bridge, "draft.save")
+    hears.ask(bridge, "draft.clear")
+    bridge.close()
+    assert owner.kept == ["draft.save", "draft.clear"]
 
 
 def test_changes_at_the_site_are_told(sites: Sites, qtbot: QtBot) -> None:

@@ -90,6 +90,22 @@ def test_the_table_keeps_its_place_when_something_else_changes(view: DataView, f
     assert fake_bridge.named("catalogue.show")[-1].values["have"] != b"", "the catalogue is not sent twice"
 
 
+@pytest.mark.parametrize(("code", "asked"), [("owner.lost", 2), ("dataset.damaged", 1)])
+def test_a_report_is_asked_for_again_only_where_nobody_was_there_to_answer(
+    code: str, asked: int, context: Context, fake_bridge: FakeBridge, qtbot: QtBot
+) -> None:
+    fake_bridge.answers |= data.answers(data.listed(data.VERSIONS))
+    fake_bridge.answers["data.report"] = EnvironmentProblem(code, path="/profile")
+    view = DataView(context)
+    qtbot.addWidget(view)
+    view.show()
+    assert view.banners.isVisible()
+    fake_bridge.answers |= data.answers(data.listed(data.VERSIONS))
+    fake_bridge.stir()
+    assert len(fake_bridge.named("data.report")) == asked
+    assert (view.pane.table.model().rowCount() > 0) == (asked == 2)
+
+
 def test_variables_are_found_by_name_and_by_code(view: DataView) -> None:
     table = view.pane.table.model()
     view.pane._search.wanted.emit("c34")

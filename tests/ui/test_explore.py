@@ -12,7 +12,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
-from app.core.errors import UserError
+from app.core.errors import EnvironmentProblem, UserError
 from app.core.query.model import Known, Levels, Range
 from app.ui.context import Context
 from app.ui.models.criteria import Term
@@ -338,6 +338,21 @@ def test_the_mouse_drags_a_handle(view: ExploreView, qtbot: QtBot) -> None:
     assert isinstance(content(view), Range)
 
 
+def test_a_report_that_an_absent_owner_could_not_give_is_asked_for_again(
+    context: Context, fake_bridge: FakeBridge, qtbot: QtBot
+) -> None:
+    fake_bridge.answers |= explore.answers(**{"data.report": EnvironmentProblem("owner.lost", path="/profile")})
+    made = ExploreView(context)
+    qtbot.addWidget(made)
+    made.show()
+    assert made.board.report == {}
+    fake_bridge.answers["data.report"] = explore.report()
+    fake_bridge.stir()
+    assert "age" in made.board.report
+    fake_bridge.stir()
+    assert len(asked(fake_bridge, "data.report")) == 2, "a report never changes"
+
+
 # --- in words and as text ---------------------------------------------------------------------------------------------
 
 
@@ -525,6 +540,24 @@ def test_a_new_query_keeps_the_one_before_among_the_versions(view: ExploreView, 
     assert asked(fake_bridge, "draft.save")[-1]["text"] == "died"
     assert len(asked(fake_bridge, "draft.clear")) == 1
     assert view.board.criteria.cards == ()
+
+
+@pytest.mark.parametrize("follows", ["new", "edit", "cohort"])
+@pytest.mark.parametrize("waits", [True, False], ids=["changed", "kept"])
+def test_what_replaces_a_query_is_kept_in_a_version_of_its_own(
+    follows: str, waits: bool, view: ExploreView, fake_bridge: FakeBridge, qtbot: QtBot
+) -> None:
+    drop(end(view), variables("died"))
+    if not waits:
+        view.draft.save_what_waits()
+    if follows == "cohort":
+        cohort_menu(view, "Older women")["Open to edit"].trigger()
+    else:
+        view.open("age >= 60" if follows == "edit" else "")
+    qtbot.waitUntil(lambda: not view.draft.waits)
+    kept = [(call.name, call.values.get("text")) for call in fake_bridge.calls if call.name.startswith("draft.")]
+    replacing = {"new": "", "edit": "age >= 60", "cohort": explore.SMOKERS}[follows]
+    assert kept[1:] == [("draft.save", "died"), ("draft.clear", None), ("draft.save", replacing)]
 
 
 def test_a_draft_that_comes_late_does_not_replace_what_was_begun(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
 
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.secret import SecretBytes
 from app.texts import explain, text
+from app.ui import trial_relay
 from app.ui.context import Context
 from app.ui.trial_relay import TrialRelay
 from app.ui.views.federation import FederationView
@@ -202,8 +205,6 @@ def test_a_relay_for_a_trial_fills_in_the_form(qtbot: QtBot, context: Context, t
 def test_the_trial_relay_runs_and_makes_codes(
     qtbot: QtBot, qapp: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.ui import trial_relay
-
     monkeypatch.setattr(trial_relay, "trial_relay_place", lambda: tmp_path / "relay")
     relay, codes, failures = TrialRelay(qapp), [], []
     relay.offer(done=codes.append, failed=failures.append)
@@ -222,6 +223,70 @@ def test_the_trial_relay_runs_and_makes_codes(
     qtbot.waitUntil(lambda: bool(again.url or failures), timeout=60_000)
     assert (again.url, failures) == (url, [])
     again.end()
+
+
+class Started(QObject):
+    """A relay that only a test lets run or end."""
+
+    ready = Signal(object)
+    ended = Signal(object)
+
+    def end_now(self) -> None:
+        """Nothing runs."""
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Started]:
+    """The trial relays that were started, at a time that stands still."""
+    made: list[Started] = []
+
+    def start(_arguments: object, parent: QObject) -> Started:
+        made.append(Started(parent))
+        return made[-1]
+
+    monkeypatch.setattr(trial_relay, "Companion", start)
+    monkeypatch.setattr(trial_relay, "trial_relay_place", lambda: tmp_path)
+    monkeypatch.setattr(trial_relay.time, "monotonic", lambda: 1000.0)
+    return made
+
+
+@pytest.mark.parametrize("code", ["relay.in_use", "relay.address_in_use"])
+def test_a_relay_that_another_window_runs_is_no_failure(
+    qapp: Any, started: list[Started], monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    relay, failures = TrialRelay(qapp), []
+    relay.resume("https://127.0.0.1:4711", failures.append)
+    started[0].ended.emit(UserError(code))
+    for now, times in ((1001.0, 1), (1029.0, 1), (1030.0, 2)):
+        monkeypatch.setattr(trial_relay.time, "monotonic", lambda now=now: now)
+        relay.resume("https://127.0.0.1:4711", failures.append)
+        assert len(started) == times
+    assert failures == []
+    broken = UserError("relay.bad_settings")
+    started[1].ended.emit(broken)
+    assert failures == [broken]
+
+
+def test_who_asks_for_the_relay_while_it_starts_is_served(
+    qapp: Any, started: list[Started], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(_command: object, *, done: Callable[[dict[str, str]], object], **_others: object) -> None:
+        done({"code": "CODE"})
+
+    monkeypatch.setattr(trial_relay, "Program", run)
+    relay, codes, failures = TrialRelay(qapp), [], []
+    relay.resume("https://127.0.0.1:4711", failures.append)
+    relay.offer(done=codes.append, failed=failures.append)
+    assert len(started) == 1
+    started[0].ready.emit({"url": "https://127.0.0.1:4711"})
+    assert (codes, failures) == (["CODE"], [])
+    started[0].ended.emit(None)
+    assert [each.code for each in failures] == ["ui.program_failed"], "who started it hears that it is over"
+    relay.offer(done=codes.append, failed=failures.append)
+    relay.offer(done=codes.append, failed=failures.append)
+    started[1].ended.emit(UserError("relay.bad_settings"))
+    assert [each.code for each in failures[1:]] == ["relay.bad_settings"] * 2
+    assert codes == ["CODE"]
 
 
 def test_the_page_for_it_can_be_saved(qtbot: QtBot, tmp_path: Path) -> None:
@@ -385,6 +450,16 @@ def test_a_site_without_a_backup_is_warned_until_it_has_one(view: FederationView
     assert text("ui.federation.unsafe") not in facts(view)
 
 
+def test_a_backup_made_after_its_dialog_was_closed_counts(view: FederationView, fake_bridge: FakeBridge) -> None:
+    stand(view, fake_bridge, examples.READY)
+    sites = [{**each, "state": "ready"} for each in examples.READY["sites"]]
+    assert sites != examples.READY["sites"]
+    fake_bridge.answers["keys.status"] = examples.BACKED_UP
+    fake_bridge.answers["federation.show"] = {**examples.READY, "sites": sites}
+    fake_bridge.stir()
+    assert text("ui.federation.unsafe") not in facts(view)
+
+
 def test_other_versions_are_said(view: FederationView, fake_bridge: FakeBridge) -> None:
     stand(view, fake_bridge, examples.READY)
     assert text("ui.federation.other_versions", sites="Bern (0.0.9)", own="0.1.0") in facts(view)
@@ -411,6 +486,25 @@ def test_the_sheet_counts_only_once_two_of_its_words_were_typed(
     dialog.answer()
     assert len(fake_bridge.named("keys.sheet_checked")) == 1
     assert not dialog.isVisible()
+
+
+def test_a_dialog_goes_with_its_secrets_when_it_is_closed(
+    view: FederationView, fake_bridge: FakeBridge, qtbot: QtBot
+) -> None:
+    stand(view, fake_bridge, examples.READY)
+    sheet = view.print_sheet()
+    assert isinstance(sheet, SheetDialog)
+    assert sheet._sheet is not None
+    opened = [sheet, view.save_backup(), view.check_backup()]
+    stand(view, fake_bridge, examples.GATHERING)
+    opened.append(view.invite())
+    view.gather.start.click()
+    opened += view.gather.findChildren(StartDialog)
+    assert len(opened) == 5
+    for dialog in opened:
+        dialog.reject()
+    assert sheet._sheet is None
+    qtbot.waitUntil(lambda: not any(isValid(each) for each in opened))
 
 
 def test_a_backup_file_needs_a_passphrase_typed_twice(

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import ConsiliumError, EnvironmentProblem, UserError
 from app.texts import text
+from app.ui.application import Program as Application
 from app.ui.preferences import Preferences
 from app.ui.pretend import State
 from app.ui.views.first_start import FirstStart, start
@@ -247,3 +248,26 @@ def test_a_second_site_gets_a_place_of_its_own(tmp_path: Path, monkeypatch: pyte
     (taken / "site.db").write_bytes(b"")
     monkeypatch.setattr(start.paths, "default_profile", lambda: taken)
     assert start.free_place() == tmp_path / "site-2"
+
+
+def test_an_invitation_outlasts_a_change_of_language(
+    qapp: QApplication,
+    qtbot: QtBot,
+    preferences: Preferences,
+    hospitals: FakeHospitals,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(start, "pretend_hospitals", lambda: hospitals)
+    program = Application(qapp, preferences)
+    program._show_first_start(invitation("Bern"))
+    before = program._first
+    assert isinstance(before, FirstStart)
+    before.language.chosen.emit("de")
+    after = program._first
+    assert isinstance(after, FirstStart)
+    qtbot.addWidget(after)
+    assert after is not before
+    assert after.language.value == "de"
+    assert form(after).name.text() == "Bern"
+    program._quitting = True  # closing it is not to end the tests
+    program.deleteLater()

@@ -10,17 +10,21 @@ import pytest
 from PySide6 import QtGui
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QTextDocument
-from PySide6.QtWidgets import QApplication, QToolButton
+from PySide6.QtWidgets import QApplication, QLabel, QSystemTrayIcon, QToolButton
 from pytestqt.qtbot import QtBot
 
 import app.ui
 from app.core.errors import EnvironmentProblem
 from app.core.jobs.job import Progress
 from app.core.services.local_address import window_socket
+from app.texts import text
+from app.ui import application
 from app.ui.application import OneProgram, choose_profile, read_arguments, refuse_profile
+from app.ui.jobs import Running
 from app.ui.preferences import Preferences
 from app.ui.programs import AgentProcess
 from app.ui.views.view import View
+from app.ui.widgets.dialogs import Dialog
 from app.ui.widgets.feedback import Banner
 from app.ui.widgets.text import ElidedLabel
 from app.ui.window import Window
@@ -158,6 +162,58 @@ def test_it_stays_in_the_tray_when_that_is_wished(window: Window) -> None:
     window.close()
     assert not window.isVisible()
     window.closing = lambda: True
+
+
+def test_closing_asks_before_it_stops_a_job(window: Window) -> None:
+    closed: list[bool] = []
+    window.closing = lambda: not closed.append(True)
+    for title in ("Import", "Export"):
+        window.context.jobs.begin(Running(title, cancel=lambda: None))
+    window.close()
+    question = next(each for each in window.findChildren(Dialog) if each.isVisible())
+    assert text("ui.stop.jobs", count=2) in [each.text() for each in question.findChildren(QLabel)]
+    question.reject()
+    assert closed == []
+    assert window.isVisible()
+    window.close()
+    next(each for each in window.findChildren(Dialog) if each.isVisible()).answer()
+    assert closed == [True]
+    assert not window.isVisible()
+
+
+def test_the_end_of_the_session_and_the_tray_ask_nothing(window: Window) -> None:
+    window.context.jobs.begin(Running("Import", cancel=lambda: None))
+    window.asks = lambda: False
+    window.close()
+    assert not window.isVisible()
+    assert window.findChildren(Dialog) == []
+
+
+def test_a_program_asks_unless_it_quits_or_stays(
+    fake_bridge: FakeBridge,
+    preferences: Preferences,
+    tmp_path: Path,
+    qapp: QApplication,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def make(directory: Path, wishes: Preferences, *, agent: AgentProcess | None) -> Window:
+        return Window(directory, wishes, bridge=fake_bridge, agent=agent)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(application, "Window", make)
+    monkeypatch.setattr(QSystemTrayIcon, "isSystemTrayAvailable", lambda: True)
+    program = application.Program(qapp, preferences)
+    program._show_window(tmp_path / "profile", "")
+    window = program.window
+    assert window is not None
+    qtbot.addWidget(window)
+    assert window.asks()
+    preferences.keep_answering = True
+    assert not window.asks(), "it goes on in the tray"
+    preferences.keep_answering = False
+    program._quitting = True
+    assert not window.asks()
+    program.deleteLater()
 
 
 def test_a_second_start_hands_over_what_it_was_given(tmp_path: Path, qtbot: QtBot) -> None:

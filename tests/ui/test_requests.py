@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QLabel, QPlainTextEdit
 from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
 
 from app.core.catalogue.model import Catalogue, Kind, Label, Variable
 from app.core.disclosure.policy import Mode, Policy
@@ -250,6 +251,29 @@ def test_a_policy_that_is_refused_keeps_its_dialog(view: RequestsView, fake_brid
     assert view.dialog.isVisible()
     assert view.dialog.banners.isVisible()
     assert view.dialog.answer_button.isEnabled()
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["gone", "going"])
+@pytest.mark.parametrize("refused", [True, False], ids=["refused", "used"])
+def test_the_outcome_of_a_policy_is_shown_though_its_dialog_was_cancelled(
+    refused: bool, gone: bool, view: RequestsView, fake_bridge: FakeBridge, qtbot: QtBot
+) -> None:
+    never = asked.answers(asked.TYPICAL)["policy.show"] | {"mode": "never"}
+    fake_bridge.answers["policy.set"] = EnvironmentProblem("disk.full", path="/profile") if refused else never
+    view.edit_policy()
+    dialog = view.dialog
+    assert dialog is not None
+    fake_bridge.at_once = False
+    dialog.answer()
+    dialog.cancel_button.click()
+    if gone:
+        QCoreApplication.sendPostedEvents(dialog, QEvent.Type.DeferredDelete)
+        assert not isValid(dialog)
+    lists = len(fake_bridge.named("request.list"))
+    if refused:
+        qtbot.waitUntil(view.banners.isVisible)
+    else:
+        qtbot.waitUntil(lambda: len(fake_bridge.named("request.list")) > lists)
 
 
 def test_without_a_ready_federation_nothing_is_asked_for(

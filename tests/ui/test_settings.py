@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton, QSystemTrayIcon
+from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton, QSystemTrayIcon
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import EnvironmentProblem
+from app.texts import text
 from app.ui.autostart import DesktopEntry
+from app.ui.jobs import Running
 from app.ui.preferences import Preferences
 from app.ui.theme import theme
 from app.ui.views import licences
@@ -79,6 +81,25 @@ def test_the_language_changes_at_once(view: SettingsView, window: Window, prefer
     assert told == ["de"], "it is remembered before the window is built again"
 
 
+def test_the_language_waits_for_a_running_job(
+    view: SettingsView, window: Window, preferences: Preferences, qtbot: QtBot
+) -> None:
+    told: list[list[str]] = []
+    window.language_changed = lambda: told.append(list(heard))
+    heard: list[str] = []
+    job = Running("Import", cancel=lambda: None)
+    window.context.jobs.begin(job)
+    view.language.chosen.emit("de")
+    assert preferences.language == "de"
+    assert text("ui.settings.language_later") in words(view.banners)
+    window.context.jobs.end(job)
+    heard.append("the end")
+    qtbot.waitUntil(lambda: bool(told))
+    window.context.jobs.changed.emit()
+    QApplication.processEvents()
+    assert told == [["the end"]], "once, and after whoever ran the job"
+
+
 def test_the_look_changes_at_once(view: SettingsView, preferences: Preferences) -> None:
     view.look.set_value("dark")
     view.look.chosen.emit("dark")
@@ -137,6 +158,20 @@ def test_profiles_can_be_switched_where_they_can_be_read(view: SettingsView, win
     assert [each.accessibleName() for each in buttons] == ["Switch to Lausanne – Heart Failure Network"]
     buttons[0].click()
     assert switched == [tmp_path / "heart"]
+
+
+def test_a_profile_is_not_left_in_the_middle_of_a_job_unasked(
+    view: SettingsView, window: Window, tmp_path: Path
+) -> None:
+    switched: list[Path] = []
+    window.switch_profile = switched.append
+    window.context.jobs.begin(Running("Import", cancel=lambda: None))
+    for answer, expected in ((Dialog.reject, []), (Dialog.answer, [tmp_path / "heart"])):
+        press(view, "Switch")
+        question = next(each for each in window.findChildren(Dialog) if each.isVisible())
+        assert "Import is still running" in words(question)
+        answer(question)
+        assert switched == expected
 
 
 def test_profiles_are_looked_for_when_the_view_appears_only(

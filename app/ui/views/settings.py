@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QShowEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QSystemTrayIcon, QVBoxLayout, QWidget
 
@@ -30,6 +30,7 @@ from app.ui.views.view import View
 from app.ui.widgets.buttons import Button
 from app.ui.widgets.chips import Chip
 from app.ui.widgets.dialogs import confirm
+from app.ui.widgets.feedback import Banner
 from app.ui.widgets.fields import Choice
 from app.ui.widgets.layout import card, clear, column, header, line, row, scrolling
 from app.ui.widgets.text import Label
@@ -50,6 +51,7 @@ class SettingsView(View):
         super().__init__(context)
         self._profiles: list[Mapping[str, Any]] | None = None
         self._listing = False
+        self._language_waits = False
         self.page.addWidget(header(text("ui.rail.settings"), text("ui.settings.subtitle")))
         self.relay = RelayCard(context)
         self._pretend = PretendCard(self._remove_pretend)
@@ -73,6 +75,7 @@ class SettingsView(View):
         centred.setStretch(1, 100)
         self.page.addWidget(scrolling(centred), 1)
         context.standing.changed.connect(self._stand)
+        context.jobs.changed.connect(self._jobs_changed)
         self._stand()
 
     # --- parts --------------------------------------------------------------------------------------------------
@@ -235,7 +238,20 @@ class SettingsView(View):
 
     def _speak(self, language: str) -> None:
         self.context.preferences.language = language
-        if (window := self._window()) is not None:
+        self._language_waits = True
+        if self.context.jobs.running:  # the window is built again, and they would be stopped
+            self.banners.show_only(Banner("info", text("ui.settings.language_later")))
+        else:
+            self._speak_now()
+
+    def _jobs_changed(self) -> None:
+        if self._language_waits and not self.context.jobs.running:
+            QTimer.singleShot(0, self, self._speak_now)  # whoever ran the job hears of its end first
+
+    def _speak_now(self) -> None:
+        window = self._window()
+        if window is not None and self._language_waits and not self.context.jobs.running:
+            self._language_waits = False
             window.language_changed()
 
     def _look(self, mode: str) -> None:
@@ -271,7 +287,7 @@ class SettingsView(View):
 
     def _switch(self, directory: Path) -> None:
         if (window := self._window()) is not None:
-            window.switch_profile(directory)
+            window.ask_to_stop(lambda: window.switch_profile(directory))
 
     def _remove_pretend(self) -> None:
         confirm(

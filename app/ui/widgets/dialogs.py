@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QPlainTextEdit, QVBoxLayout, QWidget
@@ -16,6 +17,8 @@ from app.ui.widgets.feedback import Banners
 from app.ui.widgets.fields import Field
 from app.ui.widgets.layout import Item, column, frame, row
 from app.ui.widgets.text import Label
+
+_Dialog = TypeVar("_Dialog", bound=QDialog)
 
 
 class Dialog(QDialog):
@@ -58,15 +61,20 @@ class Dialog(QDialog):
         self.banners.show_error(error)
 
 
+def open_once(dialog: _Dialog) -> _Dialog:
+    """Open a dialog that goes when it is closed, with everything it shows."""
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
+    return dialog
+
+
 def confirm(
     parent: QWidget, title: str, words: str, *, answer: str, danger: bool = False, then: Callable[[], object]
 ) -> Dialog:
     """Ask before something that cannot be taken back; ``then`` is done after yes."""
     dialog = Dialog(parent, title, words, answer=answer, danger=danger)
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.accepted.connect(lambda: then())
-    dialog.open()
-    return dialog
+    return open_once(dialog)
 
 
 def ask_text(
@@ -87,7 +95,6 @@ def ask_text(
     edit.setFixedHeight(90)
     field = Field(label, edit)
     dialog = Dialog(parent, title, words, field, answer=answer)
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
     def answered() -> None:
         typed = edit.toPlainText().strip()
@@ -101,5 +108,4 @@ def ask_text(
 
     dialog.answered = answered
     edit.setFocus()
-    dialog.open()
-    return dialog
+    return open_once(dialog)

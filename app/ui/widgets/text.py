@@ -14,7 +14,7 @@ from app.ui.tokens import Style
 
 
 def tip(words: str) -> str:
-    """Return a tool tip that shows ``words`` as they are: Qt takes for HTML what looks like it, also from other sites."""
+    """Return a tool tip that shows ``words`` as they are: Qt takes for HTML what looks like it, whoever wrote it."""
     return f"<qt>{html.escape(words)}</qt>" if QtGui.Qt.mightBeRichText(words) else words
 
 

@@ -126,8 +126,11 @@ class DataView(View):
             self._show_version()
 
         def fail(error: ConsiliumError) -> None:
-            self._unreadable[id] = text("ui.data.no_report")
-            self._show_version()
+            if error.code.startswith("owner."):
+                self._asking = ""  # nobody was there to answer: the next change asks again
+            else:
+                self._unreadable[id] = text("ui.data.no_report")
+                self._show_version()
             self.fail(error)
 
         if id not in self._reports and id not in self._unreadable and self._asking != id:

@@ -95,10 +95,16 @@ class Drafting(QObject):
         if self.waits:
             self.save()
 
-    def clear(self) -> None:
-        """Begin anew; the version before stays."""
+    def start_over(self, then: Callable[[], object]) -> None:
+        """Let ``then`` show another query; the one before it stays among the versions, as it is now.
+
+        The owner gets the commands in this order, so that what ``then`` shows is kept in a version of its own.
+        """
+        self.save_what_waits()
         if self._board.catalogue is not None:
             self._call("draft.clear", {})
+        then()
+        self.touch()
 
     def _call(self, command: str, values: Mapping[str, Any]) -> None:
         self._bridge.call(command, values, of=self._view, done=self._take, failed=self.failed)

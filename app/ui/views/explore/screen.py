@@ -218,7 +218,9 @@ class ExploreView(View):
     def _take_report(self, found: Result) -> None:
         self.board.set_report(distributions_from_plain(found["variables"]))
 
-    def _no_report(self, _error: ConsiliumError) -> None:
+    def _no_report(self, error: ConsiliumError) -> None:
+        if error.code.startswith("owner."):
+            self._report_of = -1  # nobody was there to answer: the next change asks again
         self.board.set_report({})  # the editors say that there is none; the Data screen says why
 
     def check(self) -> None:
@@ -310,16 +312,13 @@ class ExploreView(View):
             return
         wished, self._wished = self._wished, None
         if wished:
-            self._begin(wished, name="")
-            self.draft.touch()
+            self.draft.start_over(lambda: self._begin(wished, name=""))
         else:
             self.begin_new()
 
     def begin_new(self) -> None:
         """Begin a new query; the one before is kept among the versions."""
-        self.draft.save_what_waits()
-        self._begin("", name="")
-        self.draft.clear()
+        self.draft.start_over(lambda: self._begin("", name=""))
         self._find()
 
     def _begin(self, written: str, *, name: str | None = None, version: int = 0) -> None:
@@ -340,9 +339,7 @@ class ExploreView(View):
         self._check_timer.start()
 
     def _open_cohort(self, name: str, version: int, written: str) -> None:
-        self.draft.save_what_waits()
-        self._begin(written, name=name, version=version)
-        self.draft.touch()
+        self.draft.start_over(lambda: self._begin(written, name=name, version=version))
 
     def _cohort_saved(self, name: str, version: int) -> None:
         self.draft.name, self.draft.version = name, version

@@ -17,7 +17,7 @@ from app.ui.views.federation.sentences import names, state_look, state_words
 from app.ui.views.federation.words import Words
 from app.ui.widgets.buttons import LINK, PRIMARY, Button
 from app.ui.widgets.chips import Chip
-from app.ui.widgets.dialogs import Dialog
+from app.ui.widgets.dialogs import Dialog, open_once
 from app.ui.widgets.feedback import Banners, Icon
 from app.ui.widgets.layout import card, clear, column, line, row
 from app.ui.widgets.text import ElidedLabel, Label
@@ -123,13 +123,10 @@ class Gather(QWidget):
 
     def invite(self, name: str = "", *, again: bool = False) -> InviteDialog:
         """Make an invitation, or show the one that is open."""
-        dialog = InviteDialog(self, self._context, name, again=again, changed=self._changed)
-        dialog.open()
-        return dialog
+        return open_once(InviteDialog(self, self._context, name, again=again, changed=self._changed))
 
     def _ask_start(self) -> None:
-        dialog = StartDialog(self, self._context, self._found, self._changed)
-        dialog.open()
+        open_once(StartDialog(self, self._context, self._found, self._changed))
 
 
 class StartDialog(Dialog):

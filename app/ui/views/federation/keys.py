@@ -49,6 +49,7 @@ class SheetDialog(Dialog):
         self.answered = self._compare
         for button in (self.print, self.save, self.answer_button):
             button.setEnabled(False)
+        self.finished.connect(lambda _result: self._forget())
         context.bridge.call("keys.sheet", {}, of=self, done=self._got, failed=self.failed)
 
     def _got(self, sheet: Result) -> None:
@@ -56,6 +57,10 @@ class SheetDialog(Dialog):
         self.print.setEnabled(True)
         self.save.setEnabled(True)
         self.answer_button.setEnabled(False)
+
+    def _forget(self) -> None:
+        """The words are not kept once nobody looks at them."""
+        self._sheet = None
 
     def page(self) -> QTextDocument:
         """Return the sheet; whoever reads it has this site's keys."""

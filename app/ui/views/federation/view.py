@@ -25,7 +25,7 @@ from app.ui.views.federation.sentences import subtitle
 from app.ui.views.federation.sites import Sites
 from app.ui.views.view import View
 from app.ui.widgets.buttons import PRIMARY, Button
-from app.ui.widgets.dialogs import Dialog, confirm
+from app.ui.widgets.dialogs import Dialog, confirm, open_once
 from app.ui.widgets.feedback import Banner
 from app.ui.widgets.layout import clear, column, header, row, scrolling
 
@@ -118,10 +118,11 @@ class FederationView(View):
 
     def _take(self, result: Result) -> None:
         found = Federation.from_plain(result)
-        if found != self.found:
+        news = found != self.found
+        if news:
             self.found = found
             self._show()
-        if found.stage == READY and self._keys is None:
+        if found.stage == READY and (news or self._keys is None):  # a dialog may be closed before its backup is made
             self._ask_keys()
         if found.relay and not self._checked:
             self._checked = True
@@ -223,19 +224,15 @@ class FederationView(View):
 
     def print_sheet(self) -> Dialog:
         """Print the recovery sheet."""
-        return self._opened(SheetDialog(self, self.context, self._backed_up))
+        return open_once(SheetDialog(self, self.context, self._backed_up))
 
     def save_backup(self) -> Dialog:
         """Save a backup file."""
-        return self._opened(FileDialog(self, self.context, self._backed_up))
+        return open_once(FileDialog(self, self.context, self._backed_up))
 
     def check_backup(self) -> Dialog:
         """Check a backup."""
-        return self._opened(CheckDialog(self, self.context))
-
-    def _opened(self, dialog: Dialog) -> Dialog:
-        dialog.open()
-        return dialog
+        return open_once(CheckDialog(self, self.context))
 
     def _backed_up(self) -> None:
         self._ask_keys()

@@ -55,6 +55,8 @@ class FirstStart(QWidget):
         self._opened, self._language_changed = opened, language_changed
         self._hospitals = hospitals or pretend_hospitals()
         self._again: Callable[[], object] = self.try_it
+        self.argument = ""
+        """What it was told to open last."""
         set_role(self, role="page")
         self.setWindowTitle("Consilium")
         self.setMinimumSize(960, 600)
@@ -100,6 +102,7 @@ class FirstStart(QWidget):
 
     def open_argument(self, argument: str) -> None:
         """Open what the program was started with: an invitation is joined, anything else needs a profile first."""
+        self.argument = argument
         if argument.casefold().startswith(INVITATION):
             self.join(argument)
 

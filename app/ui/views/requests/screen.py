@@ -7,6 +7,7 @@ from typing import ClassVar
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QFrame, QSplitter, QStackedWidget, QWidget
+from shiboken6 import isValid
 
 from app.core.disclosure.policy import Mode, Policy
 from app.core.errors import ConsiliumError
@@ -291,15 +292,22 @@ class RequestsView(View):
         values = {"mode": policy.mode.value, "exact": policy.exact, "noised": policy.noised, "others": policy.others}
         dialog = self.dialog
 
+        def asking() -> Dialog | None:
+            """Return the dialog that asked, unless it was cancelled meanwhile: then it is gone, or just going."""
+            return dialog if dialog is not None and isValid(dialog) and dialog.isVisible() else None
+
         def done(found: Result) -> None:
-            if dialog is not None:
-                dialog.accept()
+            if (there := asking()) is not None:
+                there.accept()
             self._busy(False)
             self._take_policy(found)
             announce(self, text("ui.requests.policy.used"))
             self.refresh()
 
-        failed = self.fail if dialog is None else dialog.failed
+        def failed(error: ConsiliumError) -> None:
+            there = asking()
+            self.fail(error) if there is None else there.failed(error)
+
         if dialog is not None:
             dialog.busy(True)
         self.context.bridge.call("policy.set", values, of=self, done=done, failed=failed)

@@ -11,10 +11,12 @@ from typing import ClassVar
 from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QImage, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
+from shiboken6 import isValid
 
 from app.core import log
 from app.core.services.runs import Run
 from app.texts import preferred_language, text
+from app.ui import post
 from app.ui.theme import theme
 from app.ui.tokens import Style
 from app.ui.widgets.text import tip
@@ -67,6 +69,15 @@ def _aside() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="figures")
 
 
+def _work(number: int, wish: Wish) -> None:
+    picture = None
+    try:
+        picture = wish.picture()
+    except Exception as error:  # nobody asks this thread: the table still says it all
+        _log.error("figure_failed", places=log.places(error))
+    post.bring(number, picture)
+
+
 class FigurePlace(QWidget):
     """Shows the figure of some runs, as soon as it is seen."""
 
@@ -74,8 +85,6 @@ class FigurePlace(QWidget):
     """Whether figures are drawn in the window's thread, for whoever cannot wait: tests, and the gallery."""
     changed = Signal()
     """There is another picture."""
-    _came = Signal(object, object)
-    _copied = Signal(object, object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,8 +95,6 @@ class FigurePlace(QWidget):
         self.setMinimumHeight(200)
         self._timer = QTimer(self, singleShot=True, interval=_REST_MS)
         self._timer.timeout.connect(self._draw)
-        self._came.connect(self._take)
-        self._copied.connect(self._put)
         theme().changed.connect(self._draw)
 
     def show_runs(self, drawn: Sequence[Drawn], meaning: str) -> None:
@@ -101,7 +108,7 @@ class FigurePlace(QWidget):
         """Put the figure into the clipboard as one pastes it into a document: light, and finer than the screen."""
         if self._drawn:
             wish = Wish(self._drawn, False, preferred_language(), _COPY_SIZE, _COPY_RATIO)
-            self._ask(wish, lambda picture: self._copied.emit(picture, done))
+            self._ask(wish, lambda picture: self._put(picture, done))
 
     def _draw(self) -> None:
         """Have it drawn as it must be now, unless that is what is there."""
@@ -111,25 +118,20 @@ class FigurePlace(QWidget):
         wish = Wish(self._drawn, theme().dark, preferred_language(), size, self.devicePixelRatioF())
         if wish != self._wish:
             self._wish = wish
-            self._ask(wish, lambda picture: self._came.emit(wish, picture))
+            self._ask(wish, lambda picture: self._take(wish, picture))
 
     def _ask(self, wish: Wish, then: Callable[[QImage], None]) -> None:
         if self.at_once:
             then(wish.picture())
             return
 
-        def work() -> None:
-            try:
-                picture = wish.picture()
-            except Exception as error:  # nobody asks this thread: the table still says it all
-                _log.error("figure_failed", places=log.places(error))
-                return
-            try:
+        def came(picture: QImage | None) -> None:
+            post.forget(number)
+            if picture is not None and isValid(self):
                 then(picture)
-            except RuntimeError:  # the widget is gone
-                return
 
-        _aside().submit(work)
+        number = post.wait_for(came)
+        _aside().submit(_work, number, wish)
 
     def _take(self, wish: Wish, picture: QImage) -> None:
         if wish == self._wish:
