@@ -52,6 +52,7 @@ def run(
     from app.core.services.pretend_holder import hold
 
     place = place.absolute()
+    service.claim(place)  # before anything is written there
     log.write_to(paths.profile_log(place))
     with shown_progress() as job:
         hold(

@@ -6,13 +6,14 @@ running; it ends with the program that started it. Our own site is left to the w
 
 ::
 
-    <place>/pretend.json     what was made, written when all is made; without it the next start begins anew
+    <place>/pretend.json     that this place is ours; and what was made, once all is: before, a start begins anew
             passphrase.txt   what all keys here are protected by
             site-1           our profile; site-2, site-3: the others
             network/         the relay's data, and what the processes complain of
             owner.*, logs/   the holder's lock, address and log
 
-Nothing lies anywhere else. This module is light: a window may import it.
+Nothing lies anywhere else, and nothing is deleted in a directory that is not marked as ours. This module is light: a
+window may import it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from typing import IO, Any, Self
 
 from app.core.clock import SystemClock
 from app.core.errors import ConsiliumError, EnvironmentProblem, UserError
-from app.core.files import disk_problems, read_limited, write_atomic
+from app.core.files import disk_problems, private_directory, read_limited, write_atomic
 from app.core.jobs.job import Cancelled, Job, Progress
 from app.core.paths import pretend_place
 from app.core.services.demo_network import program
@@ -56,6 +57,8 @@ STEPS: Mapping[str, float] = {
 """What making them consists of, in this order, with the share of the time that each step takes."""
 
 _MADE = "pretend.json"
+_HOLDERS = (LOCK, "owner.address", "owner.sock", "logs")
+"""What the holder itself has open: it outlives a making that was cut off."""
 _VERSION = 1
 _LIMIT = 1 << 12
 _AGAIN_SECONDS = 0.1
@@ -124,10 +127,31 @@ def status(place: Path | None = None) -> Status:
     if (reached := reach(place)) is not None:
         channel, greeting = reached
         channel.release()
-        return Status(greeting.state, own_profile(place), greeting.pid)
+        if greeting.state in (MAKING, RUNNING):  # else it is a profile that somebody has named by mistake
+            return Status(greeting.state, own_profile(place), greeting.pid)
     if Made.load(place) is not None:
         return Status(STOPPED, own_profile(place))
-    return Status(UNFINISHED if place.is_dir() and any(place.iterdir()) else NONE, own_profile(place))
+    return Status(UNFINISHED if is_ours(place) else NONE, own_profile(place))
+
+
+def is_ours(place: Path) -> bool:
+    """Return whether ``place`` is a directory for pretend hospitals: marked so, or with a holder's own files only."""
+    names = _names(place)
+    return _MADE in names or (LOCK in names and names.issubset(_HOLDERS))
+
+
+def claim(place: Path) -> None:
+    """Make ``place`` ours; raises UserError ``pretend.other_files`` if it is not and something else lies there."""
+    private_directory(place)
+    if _names(place) and not is_ours(place):
+        raise UserError("pretend.other_files", path=str(place))
+    with disk_problems(place):
+        (place / _MADE).touch(mode=0o600)
+
+
+def _names(place: Path) -> set[str]:
+    with disk_problems(place):
+        return {each.name for each in place.iterdir()} if place.is_dir() else set()
 
 
 class Holding:
@@ -218,19 +242,23 @@ def stop(place: Path | None = None) -> bool:
 
 
 def remove(place: Path | None = None) -> bool:
-    """Stop the pretend hospitals and delete all that there is of them; return whether there was anything.
+    """Stop the pretend hospitals and delete all that there is of them; return whether there was anything of ours.
 
     Raises EnvironmentProblem ``profile.in_use`` while a window or command has our own profile open.
     """
-    place = place or pretend_place()
+    named = place or pretend_place()
+    place = named.resolve()  # behind a link, too, it is the hospitals that have to go
     leftovers = list(place.parent.glob(f"{_REMOVING}-*")) if place.parent.is_dir() else []
-    there = place.is_dir()
+    there = is_ours(place)
     if there:
         stop(place)
         _wait(own_profile(place) / LOCK, _OWN_SECONDS)
         doomed = place.with_name(f"{_REMOVING}-{os.getpid()}-{time.monotonic_ns()}")
         _move_away(place, doomed)
         leftovers.append(doomed)
+        if named.is_symlink():
+            with disk_problems(named):
+                named.unlink()
     for each in leftovers:
         with disk_problems(each):
             shutil.rmtree(each)
@@ -253,11 +281,11 @@ def _move_away(place: Path, to: Path) -> None:
 
 
 def wipe(place: Path) -> None:
-    """Delete what an unfinished making has left; what belongs to the holder itself stays."""
-    for each in place.iterdir():
-        if not each.name.startswith("owner.") and each.name != "logs":
-            with disk_problems(each):
-                shutil.rmtree(each) if each.is_dir() else each.unlink()
+    """Delete what an unfinished making has left, the mark last; what belongs to the holder itself stays."""
+    doomed = [each for each in place.iterdir() if each.name not in _HOLDERS]
+    for each in sorted(doomed, key=lambda each: each.name == _MADE):
+        with disk_problems(each):
+            shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
 
 
 def wait_until_free(place: Path) -> None:

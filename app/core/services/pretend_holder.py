@@ -42,8 +42,8 @@ def hold(
 
     ``ready`` is told our own profile when the first question can be asked. Ends by a signal, :func:`.pretend.stop`,
     ``job.cancel``, the end of the input, or when one of its processes ends. Raises Cancelled if it was not ready by
-    then, and what the making raises; EnvironmentProblem ``pretend.busy`` if another holder is making them. Where they
-    run already, this one looks on until they do not.
+    then, and what the making raises; EnvironmentProblem ``pretend.busy`` if another holder is making them; UserError
+    ``pretend.other_files``. Where they run already, this one looks on until they do not.
     """
     private_directory(place)
     if until_input_ends:
@@ -88,10 +88,12 @@ class _Holder:
         made = Made.load(self._place)
         with ExitStack() as stack:
             if made is None:
+                pretend.claim(self._place)
                 pretend.wait_for_sites(self._place)
                 pretend.wipe(self._place)
-                self._check_space()
                 stack.callback(self._forget_unfinished)
+                pretend.claim(self._place)
+                self._check_space()
             self._begin("pretend.step.relay")
             network = stack.enter_context(Network(self._place / NETWORK, 0 if made is None else made.port))
             if made is None:

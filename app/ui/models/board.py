@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.core.catalogue.model import Catalogue, Variable
 from app.core.errors import UserError
-from app.core.query.model import Cohort, Query, Saved, saved
+from app.core.query.model import Cohort, Known, Levels, Query, Range, Saved, saved
 from app.core.query.text import format as format_cohort
 from app.core.query.text import parse
 from app.texts import explain, text
@@ -89,11 +89,7 @@ class Board(QObject):
         first = self.criteria.next_id
         if not self.do(lambda criteria: criteria.add(contents, where), text("ui.explore.did.add")):
             return False
-        added = self.criteria.find(first)
-        if isinstance(added, Term):
-            self.attend(where.card if isinstance(where, Into) else first, opened=added.id if _editable(added) else 0)
-            card = self.criteria.card_of(first)
-            self.attend(card.id if card is not None else 0)
+        self._attend_new(first)
         return True
 
     def drop(self, offer: Offer, place: Place) -> bool:
@@ -101,10 +97,8 @@ class Board(QObject):
         words = text("ui.explore.did.add" if offer.terms else "ui.explore.did.move")
         first = self.criteria.next_id
         done = self.do(lambda criteria: self._dropped(criteria, offer, place), words)
-        added = self.criteria.find(first)
-        if done and isinstance(added, Term):
-            card = self.criteria.card_of(first)
-            self.attend(card.id if card is not None else 0, opened=first if _editable(added) else 0)
+        if done:
+            self._attend_new(first)
         return done
 
     def refusal(self, offer: Offer, place: Place) -> str:
@@ -134,6 +128,12 @@ class Board(QObject):
             self.opened = opened
         if (self.current, self.opened) != before:
             self.current_changed.emit()
+
+    def _attend_new(self, id: int) -> None:
+        """Attend to the card of a term that has just come, and open its editor if it has one."""
+        added, card = self.criteria.find(id), self.criteria.card_of(id)
+        if isinstance(added, Term) and card is not None:
+            self.attend(card.id, opened=id if isinstance(added.content, Levels | Range | Known) else 0)
 
     def toggle(self, term: int) -> None:
         """Open the editor of a term, or close it."""
@@ -216,7 +216,3 @@ class Board(QObject):
         if self.opened and self.criteria.find(self.opened) is None:
             self.opened = 0
         self.changed.emit()
-
-
-def _editable(term: Term) -> bool:
-    return getattr(term.content, "code", "") != "" and type(term.content).__name__ != "Flag"

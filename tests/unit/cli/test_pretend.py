@@ -12,7 +12,7 @@ import pytest
 from app.cli.main import main
 from app.core import paths
 from app.core.clock import SystemClock
-from app.core.errors import EnvironmentProblem
+from app.core.errors import EnvironmentProblem, UserError
 from app.core.jobs.job import Job, Progress
 from app.core.secret import SecretBytes
 from app.core.services import pretend, pretend_holder
@@ -48,7 +48,7 @@ def test_nothing_there(run: Run, place: Path) -> None:
 
 
 def test_unfinished_then_asleep_then_gone(run: Run, place: Path) -> None:
-    place.mkdir()
+    pretend.claim(place)
     (place / "site-1").mkdir()
     assert run("status")[1]["state"] == "unfinished"
     assert "was cut off" in run("status", as_json=False)[1]
@@ -145,3 +145,13 @@ def test_a_pretend_profile_says_so_and_finds_its_passphrase(tmp_path: Path, monk
 
 def test_it_lives_beside_the_users_profiles() -> None:
     assert paths.pretend_place().parent == paths.default_profile().parent.parent
+
+
+def test_a_place_with_other_files_is_left_alone(run: Run, place: Path) -> None:
+    place.mkdir()
+    (place / "thesis.txt").write_text("years of work", "utf-8")
+    assert run("status")[1]["state"] == "none"
+    with pytest.raises(UserError, match=r"pretend\.other_files"):
+        pretend.claim(place)
+    run("remove")
+    assert (place / "thesis.txt").read_text("utf-8") == "years of work"

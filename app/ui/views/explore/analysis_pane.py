@@ -166,11 +166,12 @@ class AnalysisPane(QFrame):
         self.exact.setChecked(epsilon not in STRENGTHS)
         if isinstance(purpose, str) and purpose:
             self.purpose.setText(purpose)
-        if within in HOURS:
+        if isinstance(within, int) and within in HOURS:
             self.within.set_value(str(within))
         least, left_out = settings.get("least"), settings.get("left out")
         self._least_wanted = least if isinstance(least, int) else 0
         self._left_out = {str(each) for each in left_out} if isinstance(left_out, list) else set()
+        self._make_sites()
         self.show_state()
 
     def _answer_changed(self) -> None:

@@ -272,7 +272,7 @@ class Canvas(QWidget):
         """Add what the text form on the clipboard says."""
         written = QApplication.clipboard().text()
         if written.strip():
-            self.board.paste(written[:20_000])
+            self.board.paste(written)
 
     def duplicate(self, id: int) -> None:
         """Put a copy after a part."""

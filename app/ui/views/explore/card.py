@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.texts import text
 from app.ui.icons import icon
 from app.ui.models.board import Board
-from app.ui.models.criteria import Card, Into, Place, Term
+from app.ui.models.criteria import Card, Into, Term
 from app.ui.theme import set_role, theme
 from app.ui.tokens import Style
 from app.ui.views.explore import wording
@@ -26,7 +26,7 @@ class CardWidget(DropPlace, Grip):
     """A card of the canvas, or one nested in another; it keeps its rows where only their values change."""
 
     def __init__(self, board: Board, card: Card, actions: Actions) -> None:
-        super().__init__(board)
+        super().__init__(board, lambda: Into(self.card.id))
         self.card = card
         self._actions = actions
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -150,9 +150,6 @@ class CardWidget(DropPlace, Grip):
         self._actions.menu_of(self.card.id).popup(self._more.mapToGlobal(self._more.rect().bottomLeft()))
 
     # --- dropping and dragging ------------------------------------------------------------------------------------
-
-    def place(self) -> Place:
-        return Into(self.card.id)
 
     def show_drag(self) -> None:
         hint = text("ui.explore.and") if self.card.every else text("ui.explore.or_word")

@@ -6,6 +6,7 @@ from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.catalogue.model import Kind, Variable
+from app.core.query.model import Saved
 from app.texts import preferred_language, text
 from app.ui.icons import icon
 from app.ui.models.board import Board
@@ -256,7 +257,7 @@ class CataloguePane(QFrame):
         if not contents:
             self._fold(self.tree.currentIndex())
         elif self.board.add(contents, place):
-            self.used([each.code for each in contents if not hasattr(each, "cohorts")])
+            self.used([each.code for each in contents if not isinstance(each, Saved)])
             announce(self.tree, text("ui.explore.added"))
 
     def _fold(self, index: QModelIndex) -> None:

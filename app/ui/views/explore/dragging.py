@@ -30,18 +30,17 @@ NO, TARGET, REFUSED = "", "target", "refused"
 
 
 class DropPlace(QFrame):
-    """A widget on which terms and parts can be dropped. ``drag_state`` is one of NO, TARGET, REFUSED."""
+    """A widget on which terms and parts can be dropped. ``drag_state`` is one of NO, TARGET, REFUSED.
 
-    def __init__(self, board: Board) -> None:
+    ``place`` tells where on the canvas this is.
+    """
+
+    def __init__(self, board: Board, place: Callable[[], Place]) -> None:
         super().__init__()
-        self.board = board
+        self.board, self.place = board, place
         self.drag_state = NO
         self.drag_reason = ""
         self.setAcceptDrops(True)
-
-    def place(self) -> Place:
-        """Return where on the canvas this is."""
-        raise NotImplementedError
 
     def show_drag(self) -> None:
         """Show the state of the drag."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TypeAlias
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
@@ -30,21 +31,14 @@ _FEW, _MANY = 3, 8
 _HEIGHT = 220
 
 
-class Editor(QWidget):
-    """An editor of one term. ``edited`` brings what it asks for now, and which run of changes that belongs to."""
+class _Editor(QWidget):
+    """An editor of one term."""
 
     edited = Signal(object, int)
-
-    def show_content(self, content: Content) -> None:
-        """Show what the term asks for."""
-        raise NotImplementedError
-
-    def first(self) -> QWidget:
-        """Return what gets the focus."""
-        raise NotImplementedError
+    """What the term asks for now, and which run of changes that belongs to."""
 
 
-class LevelsEditor(Editor):
+class LevelsEditor(_Editor):
     """A check list; all levels together are any known value."""
 
     def __init__(self, variable: Variable, shown: Distribution | None) -> None:
@@ -91,9 +85,11 @@ class LevelsEditor(Editor):
         return area
 
     def first(self) -> QWidget:
+        """Return what gets the focus."""
         return self.boxes[0]
 
     def show_content(self, content: Content) -> None:
+        """Show what the term asks for."""
         if isinstance(content, Levels | Known):
             chosen = content.levels if isinstance(content, Levels) else {each.code for each in self._variable.levels}
             for box, level in zip(self.boxes, self._variable.levels, strict=True):
@@ -112,7 +108,7 @@ class LevelsEditor(Editor):
         self.edited.emit(Known(code) if whole else Levels(code, frozenset(levels)), self._run)
 
 
-class RangeEditor(Editor):
+class RangeEditor(_Editor):
     """Two typed bounds over a slider on the own site's bins."""
 
     def __init__(self, variable: Variable, shown: Distribution | None) -> None:
@@ -143,9 +139,11 @@ class RangeEditor(Editor):
         self.setLayout(column(flow, self._wrong, *items, gap=4))
 
     def first(self) -> QWidget:
+        """Return what gets the focus."""
         return self.low
 
     def show_content(self, content: Content) -> None:
+        """Show what the term asks for."""
         if isinstance(content, Range | Known):
             self.slider.set_places(*bounds_of(content, self._cuts))
             self._show_bounds()
@@ -182,7 +180,7 @@ class RangeEditor(Editor):
             place: int | None = 0 if which == 0 else last
         else:
             value = read_decimal(written.strip().replace(locale().decimalPoint(), ".").replace("−", "-"))
-            place = self._place_of(value)
+            place = self._place_of(which, value)
         low, high = (place, self.slider.high) if which == 0 else (self.slider.low, place)
         if low is None or high is None:
             return
@@ -191,8 +189,7 @@ class RangeEditor(Editor):
             return
         self._take(low, high)
 
-    def _place_of(self, value: Decimal | None) -> int | None:
-        which = 0 if self.low.being_read else 1
+    def _place_of(self, which: int, value: Decimal | None) -> int | None:
         if value is None:
             self._refuse(which, text("ui.explore.not_a_number"))
             return None
@@ -224,7 +221,6 @@ class _Bound(QLineEdit):
     def __init__(self, editor: RangeEditor, name: str, which: int) -> None:
         super().__init__()
         self._editor, self._which = editor, which
-        self.being_read = False
         self.setAccessibleName(name)
         self.setPlaceholderText(text("ui.explore.any"))
         set_role(self, size="small")
@@ -233,15 +229,16 @@ class _Bound(QLineEdit):
         self.editingFinished.connect(self._finished)
 
     def _finished(self) -> None:
-        self.being_read = True
         self._editor.typed(self._which, self.text())
-        self.being_read = False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             self._editor.step(self._which, 1 if event.key() == Qt.Key.Key_Up else -1)
             return
         super().keyPressEvent(event)
+
+
+Editor: TypeAlias = LevelsEditor | RangeEditor
 
 
 def editor_of(variable: Variable | None, shown: Distribution | None) -> Editor | None:

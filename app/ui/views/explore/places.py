@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSizePolicy
 from app.texts import text
 from app.ui import icons
 from app.ui.models.board import Board
-from app.ui.models.criteria import Between, Place
+from app.ui.models.criteria import Between
 from app.ui.theme import theme
 from app.ui.tokens import Style
 from app.ui.views.explore.dragging import NO, REFUSED, TARGET, DropPlace
@@ -24,12 +24,9 @@ class Gap(DropPlace):
     """The place between two cards: "and" on a line; what is dropped here becomes a card of its own."""
 
     def __init__(self, board: Board, index: int) -> None:
-        super().__init__(board)
+        super().__init__(board, lambda: Between(index))
         self._index = index
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def place(self) -> Place:
-        return Between(self._index)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(100, _GAP if self._index else EDGE)
@@ -68,21 +65,15 @@ class EmptyPlace(DropPlace):
     """The empty place below the cards. Enter or a click goes to the catalogue to choose a variable for a new card."""
 
     def __init__(self, board: Board, wish: Callable[[], object]) -> None:
-        super().__init__(board)
+        super().__init__(board, lambda: Between(len(board.criteria.cards)))
         self._wish = wish
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(text("ui.explore.drop_here"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def place(self) -> Place:
-        return Between(len(self.board.criteria.cards))
-
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(200, 44 if self.board.criteria.cards else 120)
-
-    def show_drag(self) -> None:
-        self.update()
 
     def update(self) -> None:  # type: ignore[override]  # its height depends on whether there are cards
         self.updateGeometry()

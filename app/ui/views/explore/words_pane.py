@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QMimeData, QTimer, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QFont,
@@ -18,11 +18,12 @@ from PySide6.QtWidgets import QApplication, QFrame, QPlainTextEdit, QSizePolicy,
 
 from app.core.errors import UserError
 from app.core.query.model import EVERYONE, Query, expanded
+from app.core.query.text import MAX_TEXT
 from app.core.query.written import KEYWORDS
 from app.texts import explain, text
 from app.ui.icons import icon
 from app.ui.models.board import Board
-from app.ui.models.question import question_of
+from app.ui.models.question import Question, question_of
 from app.ui.theme import set_role, theme
 from app.ui.tokens import Style
 from app.ui.widgets.buttons import LINK, Button
@@ -83,8 +84,7 @@ class WordsPane(QFrame):
         try:
             asked = question_of(Query(cohort), catalogue)
         except UserError as error:  # a draft of another catalogue; the planner says what to change
-            self._sentence.setText(explain(error).what)
-            return
+            asked = Question((explain(error).what,))
         rich = asked.rich(theme().colours["text"])
         long = len(asked.plain) > _LONG  # it scrolls, so that the cards keep their room
         self._sentence.setVisible(not long)
@@ -206,6 +206,13 @@ class TextForm(QPlainTextEdit):
         style.setBackground(theme().colour("dansoft"))
         mark.format = style
         self.setExtraSelections([mark])
+
+    def insertFromMimeData(self, source: QMimeData) -> None:  # noqa: N802 - Qt's name
+        """Take what is pasted or dropped, unless no question is that long: megabytes would hold up the window."""
+        if (length := len(source.text())) > MAX_TEXT:
+            self._mark(UserError("query.text_too_long", length=length, limit=MAX_TEXT))
+        else:
+            super().insertFromMimeData(source)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
         super().focusOutEvent(event)
