@@ -57,7 +57,7 @@ class DatasetContributor:
             raise UserError("data.no_dataset")
         for code, meaning in request.meanings.items():
             variable = site.catalogue.find(code)
-            if variable is None or variable.meaning != meaning:
+            if variable is None or site.catalogue.meaning(code) != meaning:
                 raise UserError("query.variable_differs", variable=code)
         if not decisions.allows(site, session, asker, request):
             return None

@@ -128,7 +128,7 @@ class QueryDesk:
     ) -> bytes:
         """Send a request and return its session id; the one-time key is stored before anything is sent."""
         session = self._site.random(32)
-        meanings = {code: self._site.catalogue.variable(code).meaning for code in codes(query.cohort)}
+        meanings = {code: self._site.catalogue.meaning(code) for code in codes(query.cohort)}
         now, data = self._site.clock.now(), session_data(self._site.position)
         with self._site.profile.database.atomic():
             key = self._work.new_key(session).public

@@ -96,7 +96,7 @@ def read_table(
     return ClearTable(
         columns=(
             SealedColumn(PRESENT.variable, PRESENT_MEANING, PRESENT.part),
-            *(SealedColumn(c.variable, v.meaning, c.part) for v in variables for c in v.columns),
+            *(SealedColumn(c.variable, catalogue.meaning(v.code), c.part) for v in variables for c in v.columns),
         ),
         bits=bits,
         patients=reading.patients,
@@ -179,7 +179,7 @@ class _Cell:
         self._file = file
         self._decimal = mapping.decimal
         self._missing = mapping.missing | mapped.missing
-        self._patterns: list[tuple[bool, ...]] = []
+        self._patterns: list[tuple[int, ...]] = []
         self._known: dict[str, int] = {}
 
     def pattern(self, row: Row, refuse: Callable[[UserError], None]) -> int:
@@ -220,6 +220,8 @@ class _Cell:
                 if not _NUMBER.fullmatch(text) or foreign in text:
                     return self._problem("csv.not_a_number", text, line)
                 return Decimal(text.replace(",", "."))
+            case _:
+                raise NotImplementedError
 
     def _problem(self, code: str, text: str, line: int) -> UserError:
         return UserError(

@@ -43,7 +43,7 @@ def canonical(cohort: Cohort, catalogue: Catalogue) -> Cohort:
 def query_hash(query: Query, catalogue: Catalogue) -> bytes:
     """Return 32 bytes that equal questions share: SHA-256 of analysis, canonical cohort and its variables' meanings."""
     cohort = canonical(query.cohort, catalogue)
-    meanings = [catalogue.variable(code).meaning for code in codes(cohort)]
+    meanings = [catalogue.meaning(code) for code in codes(cohort)]
     return codec.digest(["consilium-canonical-query", 1, query.analysis, to_plain(cohort), meanings])
 
 

@@ -78,6 +78,8 @@ def example(variable: Variable) -> str:
             return write_term(Levels(variable.code, frozenset([variable.levels[0].code])))
         case Kind.NUMBER:
             return write_term(Range(variable.code, variable.cut_points[len(variable.cut_points) // 2], None))
+        case Kind.DATE | Kind.EVENT | Kind.SURVIVAL:
+            return ""  # no term of the language asks about these
 
 
 def nearest(number: Decimal, variable: Variable) -> list[Decimal]:

@@ -85,8 +85,8 @@ class Criteria:
     def columns(self, literal: Literal) -> dict[tuple[str, str], int]:
         """Return the weights of the sealed columns (code, part), ``present`` among them, whose sum is the literal."""
         variable = self._catalogue.variable(literal.code)
-        has = [literal.answers >> bit & 1 for bit in range(len(variable.columns) + 1)]
-        names = [(column.variable, column.part) for column in variable.columns]
+        has = [literal.answers >> bit & 1 for bit in range(len(variable.criteria_columns) + 1)]
+        names = [(column.variable, column.part) for column in variable.criteria_columns]
         # a number's columns contain one another: each adds the step to the next interval; "known" is the first
         before = has[:-1] if variable.kind is Kind.NUMBER else [has[0]] * len(names)
         weights = {PRESENT: has[0]}
@@ -108,7 +108,7 @@ class Criteria:
                 return sum(2 << interval for interval in range(first, last + 1))
 
     def _every(self, code: str) -> int:
-        return (1 << len(self._catalogue.variable(code).columns) + 1) - 1
+        return (1 << len(self._catalogue.variable(code).criteria_columns) + 1) - 1
 
     def _literal(self, code: str, answers: int) -> Criterion:
         if answers in (0, self._every(code)):

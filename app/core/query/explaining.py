@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.core.catalogue.model import Catalogue
@@ -75,8 +76,11 @@ def explain(
     return Explanation(query, catalogue, query_hash(query, catalogue), dataset, openers, plan)
 
 
-def supposed_dataset(catalogue: Catalogue, parameters: ParameterSet, residues: int, blocks: int = 1) -> DatasetShape:
-    """Return a dataset with every variable of the catalogue, for planning where there is none yet."""
-    columns = [(column.variable, column.part) for variable in catalogue for column in variable.columns]
-    meanings = {variable.code: variable.meaning for variable in catalogue}
+def supposed_dataset(
+    catalogue: Catalogue, parameters: ParameterSet, residues: int, blocks: int = 1, held: Iterable[str] | None = None
+) -> DatasetShape:
+    """Return a dataset with every variable, or those ``held``, for planning where there is none yet."""
+    variables = list(catalogue if held is None else map(catalogue.variable, held))
+    columns = [(column.variable, column.part) for variable in variables for column in variable.columns]
+    meanings = {variable.code: catalogue.meaning(variable.code) for variable in variables}
     return DatasetShape(parameters, residues, blocks, (PRESENT, *columns), meanings)

@@ -265,7 +265,7 @@ def _check_variables(criterion: Criterion, catalogue: Catalogue, dataset: Datase
         variable = catalogue.variable(code)
         if any((column.variable, column.part) not in names for column in variable.columns):
             raise UserError("query.variable_not_in_dataset", variable=code)
-        if dataset.meanings.get(code) != variable.meaning:
+        if dataset.meanings.get(code) != catalogue.meaning(code):
             raise UserError("query.variable_differs", variable=code)
 
 

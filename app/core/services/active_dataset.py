@@ -60,7 +60,7 @@ class ActiveDataset:
         codes = {
             variable.code
             for variable in self._catalogue
-            if shape.meanings.get(variable.code) == variable.meaning
+            if shape.meanings.get(variable.code) == self._catalogue.meaning(variable.code)
             and all((column.variable, column.part) in columns for column in variable.columns)
         }
         held = pack(self._catalogue, codes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from app.core.catalogue.model import Catalogue
@@ -58,15 +59,16 @@ def _planned(member: Member, query: Query) -> tuple[Explanation, bool]:
 
 
 def _supposed(member: Member, query: Query, own: DatasetShape | None) -> DatasetShape:
-    used = part_of(member.site.catalogue, query)
     residues, blocks = (DEFAULT_RESIDUES, 1) if own is None else (own.residues, own.blocks)
-    return supposed_dataset(used, member.site.roster.parameters, residues, blocks)
+    site = member.site
+    return supposed_dataset(site.catalogue, site.roster.parameters, residues, blocks, codes(query.cohort))
 
 
 def part_of(catalogue: Catalogue, query: Query) -> Catalogue:
     """Return the part of ``catalogue`` that a query uses, so that it can be said in a sentence elsewhere."""
     used = tuple(catalogue.variable(code) for code in codes(query.cohort))
-    return Catalogue(catalogue.name, catalogue.version, used) if used else catalogue
+    alone = tuple(replace(variable, parents=()) for variable in used)
+    return Catalogue(catalogue.name, catalogue.version, alone) if used else catalogue
 
 
 def _by_site(member: Member, query: Query) -> list[dict[str, Any]]:

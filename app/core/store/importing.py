@@ -78,7 +78,7 @@ def check_belongs(header: Header, expected: Expected) -> None:
         variable = expected.catalogue.find(column.variable)
         if variable is None:
             raise UserError("package.unknown_variable", variable=column.variable)
-        if variable.meaning != column.meaning:
+        if expected.catalogue.meaning(variable.code) != column.meaning:
             raise UserError("package.meaning_differs", variable=column.variable)
         parts.setdefault(column.variable, []).append(column.part)
     for code, found in parts.items():

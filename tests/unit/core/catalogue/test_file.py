@@ -32,14 +32,14 @@ def test_a_catalogue_file_is_read(tmp_path: Path) -> None:
         ("", "missing_field", "–", "format"),
         (HEAD, "missing_field", "–", "variable"),
         (HEAD.replace("catalogue", "mapping") + FLAG, "wrong_format", "–", "format"),
-        ("format_version = 2\n" + HEAD + FLAG, "newer_format", "–", "format_version"),
+        ("format_version = 3\n" + HEAD + FLAG, "newer_format", "–", "format_version"),
         (HEAD.replace("3", '"3"') + FLAG, "wrong_type", "–", "version"),
         ("colour = 1\n" + HEAD + FLAG, "unknown_field", "–", "colour"),
         (HEAD + "[[variable]]\nkind = 'flag'\n", "missing_field", "#1", "code"),
         (HEAD + FLAG + "[[variable]]\ncode = 5\n", "wrong_type", "#2", "code"),
         (HEAD + FLAG + FLAG, "duplicate", "a", "code"),
         (HEAD + FLAG.replace('"a"', '"a b"'), "bad_code", "a b", "code"),
-        (HEAD + FLAG.replace("flag", "event"), "unknown_kind", "a", "kind"),
+        (HEAD + FLAG.replace("flag", "song"), "unknown_kind", "a", "kind"),
         (HEAD + FLAG.replace("label.en", "label.fr"), "missing_field", "a", "label.en"),
         (HEAD + FLAG + "label.it = 'A'\n", "unknown_field", "a", "label.it"),
         (HEAD + FLAG + "levels = [{ code = 'x', label = { en = 'X' } }]\n", "not_for_kind", "a", "levels"),
@@ -80,4 +80,4 @@ def test_the_catalogue_of_the_demo_has_labels_in_every_language() -> None:
     labels = [label for each in catalogue for label in (each.label, each.description, each.unit_label) if label]
     labels += [level.label for each in catalogue for level in each.levels]
     assert all(label.parts().keys() == set(LANGUAGES) for label in labels)
-    assert {variable.kind for variable in catalogue} == set(Kind)
+    assert {variable.kind for variable in catalogue} == {Kind.FLAG, Kind.CATEGORY, Kind.NUMBER}
