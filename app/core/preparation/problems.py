@@ -1,4 +1,4 @@
-"""What is wrong with the rows that were read: every problem with its place, kept up to a limit and counted beyond it."""
+"""What is wrong with the rows that were read: every problem with its place, kept up to a limit, counted beyond it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem. ``code`` is the key of its text (``csv.not_a_number``); ``row`` as a spreadsheet counts: the names of
-    the columns are row 1. ``found`` is the value, cut to :data:`SHOWN`; ``used`` what a repaired value was read as."""
+    """One problem. ``code`` is the key of its text (``csv.not_a_number``); ``row`` as a spreadsheet counts: the names
+    of the columns are row 1. ``found`` is the value, cut to :data:`SHOWN`; ``used`` what a repaired one was read as."""
 
     code: str
     state: State

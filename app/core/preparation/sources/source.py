@@ -1,9 +1,9 @@
 """What a source is: the files of one export, and the tables that its reader makes of them.
 
 A reader stages every table of a source in the engine (:mod:`app.core.preparation.engine`) as the DuckDB table
-``"<source>"."<table>"``: ``_row`` BIGINT (the row as a spreadsheet counts: the names are row 1; the line or the number
-of the record where a format has no rows) and every column as VARCHAR as it was written, NULL where the format itself
-says that there is no value. Dates that a format knows as dates are ISO texts, its numbers plain decimal texts. Rows that
+``"<source>"."<table>"``: ``_row`` BIGINT (the row as a spreadsheet counts: the names are row 1; the line or the number of
+the record where a format has no rows) and every column as VARCHAR as it was written, NULL where the format itself says
+that there is no value. Dates that a format knows as dates are ISO texts, its numbers plain decimal texts. Rows that
 cannot be used never vanish: each is a :class:`.Problem`.
 """
 
@@ -35,8 +35,8 @@ class Format(StrEnum):
 class Settings:
     """How the files of a source are read; None where it is found out from the files.
 
-    ``files`` are absolute; a folder for formats of many files. ``dates`` is ``YMD``, ``DMY`` or ``MDY``; ``missing`` are
-    texts that stand for "no value" in every column; ``sheet`` is Excel's; ``dictionary`` is REDCap's.
+    ``files`` are absolute; a folder for formats of many files. ``dates`` is ``YMD``, ``DMY`` or ``MDY``; ``missing``
+    are texts that stand for "no value" in every column; ``sheet`` is Excel's; ``dictionary`` is REDCap's.
     """
 
     format: Format
@@ -55,8 +55,8 @@ class Column:
     """A column of a table. ``type`` is what its values look like: text, number, date, flag, code.
 
     ``identifier`` is the kind of direct identifier that the *format* says it holds (REDCap's "Identifier?", a FHIR
-    name), None if it says nothing. ``values`` are the labels of coded values ({"1": "male"}), ``distinct`` is None where
-    there are too many to count.
+    name), None if it says nothing. ``values`` are the labels of coded values ({"1": "male"}), ``distinct`` is None
+    where there are too many to count.
     """
 
     name: str
