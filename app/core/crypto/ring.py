@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from app.core.crypto.parameters import ParameterSet
 
 Array = NDArray[np.int64]
-_FOLD_AFTER = 512  # products that may be summed before the float64 quotient is off by more than 2^12·q
 
 
 def _bit_reverse(value: int, bits: int) -> int:
@@ -205,39 +204,3 @@ def field(modulus: int, degree: int) -> Field:
 def fields(parameters: ParameterSet, primes: tuple[int, ...]) -> tuple[Field, ...]:
     """Return the field of each prime at the set's ring degree."""
     return tuple(field(prime, parameters.ring_degree) for prime in primes)
-
-
-class Accumulator:
-    """Σ aᵢ·bᵢ modulo one prime with a single reduction: wrapping int64 sums beside float64 sums.
-
-    The float sum tells how many times q fits in; its error stays below 2^12·q for 512 products of residues below
-    2^48, so one subtraction and one remainder bring the sum home.
-    """
-
-    def __init__(self, modulus: int, shape: tuple[int, ...]) -> None:
-        self.modulus = modulus
-        self._exact = np.zeros(shape, np.int64)
-        self._approximate = np.zeros(shape, np.float64)
-        self._product = np.empty(shape, np.int64)
-        self._float = np.empty(shape, np.float64)
-        self._count = 0
-
-    def add(self, left: Array, right: Array, left_float: NDArray[np.float64], right_float: NDArray[np.float64]) -> None:
-        """Add left·right; the float arguments are the same numbers as float64, made once by the caller."""
-        if self._count == _FOLD_AFTER:
-            folded = self.value()
-            self._exact[...] = folded
-            self._approximate[...] = folded
-            self._count = 1
-        np.multiply(left, right, out=self._product)
-        self._exact += self._product
-        np.multiply(left_float, right_float, out=self._float)
-        self._approximate += self._float
-        self._count += 1
-
-    def value(self) -> Array:
-        """Return the sum in [0, q)."""
-        quotient = np.rint(self._approximate * (1.0 / self.modulus)).astype(np.int64)
-        result: Array = self._exact - quotient * self.modulus
-        result %= self.modulus
-        return result

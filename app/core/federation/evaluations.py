@@ -1,4 +1,4 @@
-"""Contributions under way: each is computed in a thread beside the one that lives through the queries, one at a time.
+"""Contributions under way: computed one at a time, in one thread beside the one that lives through the queries.
 
 The thread hands tasks to the worker processes and waits for them; it touches neither the database nor the mailroom.
 What it made is taken by whoever asks next.
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 from app.core.jobs.job import Cancelled, Job, Progress
 
@@ -38,24 +39,21 @@ Work = Callable[[Job], Made]
 
 
 class _Evaluation:
-    """One computation: it runs in its thread, and is asked from another."""
+    """One computation: it runs in one thread, and is asked from another."""
 
-    def __init__(self, work: Work, turn: threading.Lock, wake: Callable[[], None]) -> None:
+    def __init__(self, work: Work, wake: Callable[[], None]) -> None:
         self.done: Future[Made] = Future()
         self.dropped = False
         self.percent: int | None = None
         self.began = time.monotonic()
         self._work = work
-        self._turn = turn
         self._wake = wake
         self._told = self.began
-        threading.Thread(target=self._run, name="evaluation", daemon=True).start()
 
-    def _run(self) -> None:
+    def run(self) -> None:
         try:
-            with self._turn:
-                self._report(Progress(0.0, "", None))
-                self.done.set_result(self._work(Job(self._report)))
+            self._report(Progress(0.0, "", None))
+            self.done.set_result(self._work(Job(self._report)))
         except BaseException as error:  # raised again where it is asked for
             self.done.set_exception(error)
         self._wake()
@@ -77,7 +75,8 @@ class Evaluations:
 
     def __init__(self, wake: Callable[[], None] | None = None) -> None:
         self._wake = wake
-        self._turn = threading.Lock()
+        self._waiting: SimpleQueue[_Evaluation] = SimpleQueue()
+        self._thread: threading.Thread | None = None  # one, however many requests come
         self._under_way: dict[bytes, _Evaluation] = {}
 
     @property
@@ -99,10 +98,18 @@ class Evaluations:
         """Begin a computation that was not begun yet."""
         if self._wake is None:
             return work(Job())
-        self._under_way[query] = _Evaluation(work, self._turn, self._wake)
+        self._under_way[query] = begun = _Evaluation(work, self._wake)
+        self._waiting.put(begun)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="evaluations", daemon=True)
+            self._thread.start()
         return Computing(None, 0.0)
 
     def drop(self, query: bytes) -> None:
         """Nobody wants the contribution any more: stop computing it as soon as it says how far it is."""
         if (found := self._under_way.pop(query, None)) is not None:
             found.dropped = True
+
+    def _serve(self) -> None:
+        while True:
+            self._waiting.get().run()

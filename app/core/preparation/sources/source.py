@@ -1,10 +1,10 @@
 """What a source is: the files of one export, and the tables that its reader makes of them.
 
 A reader stages every table of a source in the engine (:mod:`app.core.preparation.engine`) as the DuckDB table
-``"<source>"."<table>"``: ``_row`` BIGINT (the row as a spreadsheet counts: the names are row 1; the line or the number of
-the record where a format has no rows) and every column as VARCHAR as it was written, NULL where the format itself says
-that there is no value. Dates that a format knows as dates are ISO texts, its numbers plain decimal texts. Rows that
-cannot be used never vanish: each is a :class:`.Problem`.
+``"<source>"."<table>"``: ``_row`` BIGINT (the row as a spreadsheet counts: the names are row 1; the line or the number
+of the record where a format has no rows) and every column as VARCHAR as it was written, NULL where the format itself
+says that there is no value. Dates that a format knows as dates are ISO texts, its numbers plain decimal texts. Rows
+that cannot be used never vanish: each is a :class:`.Problem`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import pytest
 
 from app.core.crypto import ring
 from app.core.crypto.parameters import STANDARD_1
-from app.core.crypto.ring import Accumulator, Array, Field
+from app.core.crypto.ring import Array, Field
 
 PRIMES = (*STANDARD_1.data_primes, STANDARD_1.special_prime, STANDARD_1.plain_modulus)
 LARGEST = max(STANDARD_1.data_primes)
@@ -193,26 +193,3 @@ def test_fields_are_cached() -> None:
     assert [field.modulus for field in ring.fields(STANDARD_1, STANDARD_1.data_primes[:2])] == list(
         STANDARD_1.data_primes[:2]
     )
-
-
-@pytest.mark.parametrize("count", [1, 2, 511, 512, 513, 1023, 1024, 2000])
-def test_accumulator_with_the_greatest_residues(count: int) -> None:
-    for modulus in (LARGEST, min(STANDARD_1.data_primes)):
-        rng = np.random.default_rng(count)
-        accumulator, exact = Accumulator(modulus, (4,)), [0] * 4
-        for i in range(count):
-            left = np.full(4, modulus - 1)
-            right = np.array([modulus - 1, modulus - 1 - i, modulus // 2, int(rng.integers(0, modulus))])
-            accumulator.add(left, right, left.astype(float), right.astype(float))
-            exact = [e + a * b for e, a, b in zip(exact, left.tolist(), right.tolist(), strict=True)]
-        assert accumulator.value().tolist() == [e % modulus for e in exact]
-
-
-def test_accumulator_can_be_read_in_between() -> None:
-    accumulator, exact = Accumulator(LARGEST, (3,)), np.zeros(3, object)
-    rng = np.random.default_rng(6)
-    for _ in range(700):
-        left, right = rng.integers(0, LARGEST, (2, 3))
-        accumulator.add(left, right, left.astype(float), right.astype(float))
-        exact += left.astype(object) * right.astype(object)
-        assert accumulator.value().tolist() == (exact % LARGEST).tolist()

@@ -135,3 +135,22 @@ def test_what_nobody_wants_any_more_stops_and_lets_the_next_one_in(bell: Bell) -
     while isinstance(made := found.look(ONE), Computing):
         bell.wait()
     assert made == Made(b"3", 40)
+
+
+def test_many_requests_share_one_thread() -> None:
+    gate, before = threading.Event(), threading.active_count()
+    evaluations = Evaluations(lambda: None)
+
+    def work(_job: Job) -> Made:
+        assert gate.wait(30)
+        return Made(b"made", 1)
+
+    for number in range(200):
+        evaluations.begin(number.to_bytes(2), work)
+    assert threading.active_count() == before + 1
+    gate.set()
+    for number in range(200):
+        found = evaluations.look(number.to_bytes(2))
+        while isinstance(found, Computing):
+            found = evaluations.look(number.to_bytes(2))
+        assert found == Made(b"made", 1)
