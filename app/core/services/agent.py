@@ -140,7 +140,11 @@ class Agent:
         self.owner.state = "agent"
         self.owner.end_agent = self._stop.set
         if self.owner.profile.roster is not None:
-            _ = self.owner.member  # an agent that cannot reach its keys shall say so
+            try:
+                _ = self.owner.member  # an agent that cannot reach its keys shall say so
+            except ConsiliumError:
+                if not self._stop.is_set():  # else the end took its worker processes away while it began
+                    raise
         _log.info("agent_began", until_idle=until_idle)
         while not self._stop.is_set():
             self.turn(TICK_SECONDS)

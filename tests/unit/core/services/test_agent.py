@@ -289,6 +289,24 @@ def test_stop_ends_it_in_the_middle_of_computing(sites: Sites) -> None:
         pass
 
 
+def test_stop_ends_it_while_it_begins(sites: Sites) -> None:
+    owner = Owner(opened(sites.directories[0]), executor=WorkerPool(1))
+    with owner, Agent(owner, sites.line(1), duties=()) as agent:
+
+        class Stopped(WorkerPool):
+            """A pool whose end comes when the first task is handed to it."""
+
+            def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+                future = super().submit(time.sleep, 3600)
+                threading.Thread(target=agent.stop).start()
+                return future
+
+        owner.executor = Stopped(1)
+        assert agent.run() is False
+    with opened(sites.directories[0]):
+        pass
+
+
 def test_signals_stop_it(sites: Sites) -> None:
     def came(_agent: Agent) -> int | None:
         signal.raise_signal(signal.SIGTERM)
