@@ -8,11 +8,11 @@ from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from app.core import codec
-from app.core.catalogue.model import Catalogue, Kind, Label, Variable
+from app.core.catalogue.model import Catalogue, Group, Kind, Label, Level, Variable
 from app.core.errors import UserError
 from app.core.query.model import Flag, Known, Levels
 from app.ui.models.catalogue import CatalogueModel, Coverage, Holding, Role
-from app.ui.models.groups import groups_of
+from app.ui.models.groups import headings_of
 from app.ui.models.terms import TERMS_MIME, Offer, contents_of, offer_of, offer_to_bytes
 from tests.cohorts import CATALOGUE
 
@@ -22,7 +22,7 @@ HASH = CATALOGUE.hash
 @pytest.fixture
 def model(qapp: object) -> CatalogueModel:
     made = CatalogueModel()
-    made.show(CATALOGUE, HASH, groups_of(CATALOGUE, range(len(CATALOGUE.variables))))
+    made.show(CATALOGUE, HASH, headings_of(CATALOGUE, range(len(CATALOGUE.variables))))
     return made
 
 
@@ -42,7 +42,7 @@ def test_it_is_a_good_model(model: CatalogueModel, qtmodeltester: ModelTester) -
 
 
 def test_the_list_of_what_was_found_is_a_good_model(model: CatalogueModel, qtmodeltester: ModelTester) -> None:
-    model.show(CATALOGUE, HASH, (), flat=[3, 0, 6])
+    model.show(CATALOGUE, HASH, [3, 0, 6])
     qtmodeltester.check(model)
     assert [model.data(model.index(row, 0)) for row in range(model.rowCount())] == ["Sex", "Smoker", "Age"]
     assert model.rowCount(model.index(0, 0)) == 2
@@ -63,7 +63,7 @@ def test_groups_are_code_systems_then_kinds(model: CatalogueModel) -> None:
 def test_a_very_large_group_is_divided_into_ranges(qapp: object, qtmodeltester: ModelTester) -> None:
     catalogue = large(100_000)
     model = CatalogueModel()
-    model.show(catalogue, b"", groups_of(catalogue, range(len(catalogue.variables))))
+    model.show(catalogue, b"", headings_of(catalogue, range(len(catalogue.variables))))
     assert model.rowCount() == 1
     group = model.index(0, 0)
     assert (model.rowCount(group), model.index(0, 0, group).data()) == (200, "0 – 499")
@@ -72,14 +72,78 @@ def test_a_very_large_group_is_divided_into_ranges(qapp: object, qtmodeltester: 
     assert (variable.parent().data(), variable.parent().parent()) == ("50000 – 50499", group)
     assert "100000 variables" in group.data(Qt.ItemDataRole.AccessibleTextRole)
     small = large(1200)
-    model.show(small, b"", groups_of(small, range(1200)))
+    model.show(small, b"", headings_of(small, range(1200)))
     qtmodeltester.check(model)
+
+
+TREES = Catalogue(
+    "Trees",
+    1,
+    (
+        Variable("smoker", Kind.FLAG, Label("Smoker")),
+        Variable("C43", Kind.FLAG, Label("Melanoma"), rollup=True, parents=("neoplasms", "skin")),
+        Variable("C43.5", Kind.FLAG, Label("Melanoma of trunk"), parents=("C43",)),
+        Variable("C50", Kind.FLAG, Label("Breast cancer"), parents=("neoplasms",)),
+        Variable("stage", Kind.CATEGORY, Label("Stage"), levels=(Level("I", Label("I")),), parents=("neoplasms",)),
+        Variable("sub", Kind.FLAG, Label("Substage"), parents=("stage",)),
+    ),
+    (Group("neoplasms", Label("Neoplasms")), Group("skin", Label("Skin diseases")), Group("empty", Label("Empty"))),
+)
+
+
+def shown(model: CatalogueModel, parent: QModelIndex | None = None) -> dict[str, object]:
+    """Return the whole tree by its titles."""
+    above = parent or QModelIndex()
+    rows = [model.index(row, 0, above) for row in range(model.rowCount(above))]
+    return {str(each.data()): shown(model, each) for each in rows}
+
+
+def test_the_trees_of_the_catalogue(qapp: object, qtmodeltester: ModelTester) -> None:
+    model = CatalogueModel()
+    model.show(TREES, b"", headings_of(TREES, range(len(TREES.variables))))
+    melanoma = {"Melanoma": {"Melanoma of trunk": {}}}
+    assert shown(model) == {
+        "Neoplasms": {**melanoma, "Breast cancer": {}, "Stage": {"I": {}, "Substage": {}}},
+        "Skin diseases": melanoma,
+        "Yes or no": {"Smoker": {}},
+    }
+    trunk, sub = where(model, "C43.5"), where(model, "sub")
+    assert (trunk.parent().data(), trunk.parent().parent().data()) == ("Melanoma", "Neoplasms")
+    assert (sub.data(), sub.row()) == ("Substage", 1)
+    assert model.code(model.index_of("skin")) == "skin"
+    assert model.flags(trunk.parent()) & Qt.ItemFlag.ItemIsDragEnabled
+    qtmodeltester.check(model)
+
+
+def test_the_trees_of_some_variables(qapp: object) -> None:
+    model = CatalogueModel()
+    model.show(TREES, b"", headings_of(TREES, [2, 0]))
+    assert shown(model) == {
+        "Neoplasms": {"Melanoma": {"Melanoma of trunk": {}}},
+        "Skin diseases": {"Melanoma": {"Melanoma of trunk": {}}},
+        "Yes or no": {"Smoker": {}},
+    }
+    assert not where(model, "C43").isValid()
+
+
+def test_a_tree_of_many_ways_is_walked_once(qapp: object) -> None:
+    layers = [tuple(f"n{layer}:{each}" for each in range(8)) for layer in range(60)]
+    groups = [
+        Group(code, Label(code), layers[number - 1] if number else ())
+        for number, codes in enumerate(layers)
+        for code in codes
+    ]
+    leaf = Variable("leaf", Kind.FLAG, Label("Leaf"), parents=layers[-1])
+    catalogue = Catalogue("Many ways", 1, (leaf,), tuple(groups))
+    model = CatalogueModel()
+    model.show(catalogue, b"", headings_of(catalogue, [0]))
+    assert where(model, "leaf").isValid()
 
 
 def test_rows_are_fetched_in_portions(qapp: object, qtbot: QtBot) -> None:
     catalogue = large(900)
     model = CatalogueModel()
-    model.show(catalogue, b"", groups_of(catalogue, range(900)))
+    model.show(catalogue, b"", headings_of(catalogue, range(900)))
     group = model.index(0, 0)
     assert model.rowCount(group) == 200
     assert model.canFetchMore(group)

@@ -1,7 +1,7 @@
-"""The catalogue as a tree: groups, their variables, and the levels of a category; or what a search has found.
+"""The catalogue as a tree: headings, variables, and the levels of a category; or what a search has found.
 
-Ids are integers: two bits say what a node is, the rest which. Rows are fetched in portions, so that a long list shows
-at once.
+Ids are integers: the numbers of nodes, which are made when somebody looks below them, so that what hangs in several
+trees costs nothing where nobody looks. Rows are fetched in portions: a long list shows at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PySide6.QtCore import QAbstractItemModel, QMimeData, QModelIndex, QObject, 
 
 from app.core.catalogue.model import Catalogue, Variable
 from app.texts import preferred_language, text
-from app.ui.models.groups import Group
+from app.ui.models.groups import Heading, Item
 from app.ui.models.terms import TERMS_MIME, Offer, offer_to_bytes
 from app.ui.widgets.text import tip
 
@@ -69,12 +69,24 @@ class Holding:
 NOTHING_HELD = Holding({}, frozenset(), 0)
 
 
+@dataclass
 class _Node:
-    """A group in the tree: the number of the one above it (-1: none), its row there, the numbers of those below it."""
+    """What is at one place of the tree: an item, or a ``level`` of the variable above it.
 
-    def __init__(self, group: Group, above: int, row: int) -> None:
-        self.group, self.above, self.row = group, above, row
-        self.below: tuple[int, ...] = ()
+    ``above`` is the number of the node above (-1: none), ``row`` the place there, ``below`` the numbers of the nodes
+    below, once they are made.
+    """
+
+    item: Item
+    above: int
+    row: int
+    level: int = -1
+    below: tuple[int, ...] | None = None
+
+    @property
+    def place(self) -> int | None:
+        """The place of the variable, None for a mere heading."""
+        return self.item.place if isinstance(self.item, Heading) else self.item
 
 
 class CatalogueModel(QAbstractItemModel):
@@ -85,38 +97,48 @@ class CatalogueModel(QAbstractItemModel):
         self.catalogue: Catalogue | None = None
         self.holding = NOTHING_HELD
         self._hash = b""
+        self._nodes: list[_Node] = []
         self._tops: tuple[int, ...] = ()
-        self._groups: list[_Node] = []
-        self._flat: tuple[int, ...] | None = None
-        self._rows: dict[int, tuple[int, int]] = {}
+        self._homes: dict[int | str, tuple[int, ...]] = {}
         self._fetched: dict[int, int] = {}
 
-    def show(
-        self, catalogue: Catalogue, hash_: bytes, groups: tuple[Group, ...], flat: Sequence[int] | None = None
-    ) -> None:
-        """Show these groups, or instead of them the variables at the places of ``flat``."""
+    def show(self, catalogue: Catalogue, hash_: bytes, items: Sequence[Item]) -> None:
+        """Show these headings and variables."""
         self.beginResetModel()
         self.catalogue, self._hash = catalogue, hash_
-        self._flat = None if flat is None else tuple(flat)
-        self._groups, self._rows, self._fetched = [], {}, {}
-        self._tops = self._number(groups, -1) if flat is None else ()
-        self._rows.update((place, (-1, row)) for row, place in enumerate(self._flat or ()))
+        self._nodes, self._fetched = [], {}
+        self._homes = _homes(items)
+        self._tops = self._numbered(items, -1)
         self.endResetModel()
 
-    def _number(self, groups: Sequence[Group], above: int) -> tuple[int, ...]:
-        """Give groups their numbers, and those below them, and remember the row of every variable."""
-        numbers = []
-        for row, group in enumerate(groups):
-            number = len(self._groups)
-            numbers.append(number)
-            node = _Node(group, above, row)
-            self._groups.append(node)
-            self._rows.update((place, (number, at)) for at, place in enumerate(group.places))
-            node.below = self._number(group.groups, number)
-        return tuple(numbers)
+    def _numbered(self, items: Sequence[Item], above: int) -> tuple[int, ...]:
+        first = len(self._nodes)
+        self._nodes += (_Node(item, above, row) for row, item in enumerate(items))
+        return tuple(range(first, len(self._nodes)))
 
-    def _group_index(self, number: int) -> QModelIndex:
-        return QModelIndex() if number < 0 else self.createIndex(self._groups[number].row, 0, _id(_GROUP, number))
+    def _below(self, parent: Index) -> tuple[int, ...]:
+        """Return the numbers of the nodes below one, fetched or not."""
+        if not parent.isValid():
+            return self._tops
+        number = parent.internalId()
+        node = self._nodes[number]
+        if node.below is None:
+            node.below = self._levels(node, number)
+            if isinstance(node.item, Heading):
+                node.below += self._numbered(node.item.items, number)
+                for row, each in enumerate(node.below):
+                    self._nodes[each].row = row
+        return node.below
+
+    def _levels(self, node: _Node, number: int) -> tuple[int, ...]:
+        if node.level >= 0 or node.place is None or self.catalogue is None:
+            return ()
+        first, count = len(self._nodes), len(self.catalogue.variables[node.place].levels)
+        self._nodes += (_Node(node.item, number, level, level, ()) for level in range(count))
+        return tuple(range(first, len(self._nodes)))
+
+    def _index(self, number: int) -> QModelIndex:
+        return QModelIndex() if number < 0 else self.createIndex(self._nodes[number].row, 0, number)
 
     def set_holding(self, holding: Holding) -> None:
         """Show where variables are."""
@@ -131,80 +153,63 @@ class CatalogueModel(QAbstractItemModel):
         """Return the variable at ``index``, also that of a level."""
         if not index.isValid() or self.catalogue is None:
             return None
-        kind, place, _ = _read(index.internalId())
-        return None if kind == _GROUP else self.catalogue.variables[place]
+        place = self._nodes[index.internalId()].place
+        return None if place is None else self.catalogue.variables[place]
 
     def level(self, index: Index) -> str | None:
         """Return the code of the level at ``index``, or None."""
         variable = self.variable(index)
-        if variable is None:
-            return None
-        kind, _, level = _read(index.internalId())
-        return variable.levels[level].code if kind == _LEVEL else None
+        level = self._nodes[index.internalId()].level if variable is not None else -1
+        return variable.levels[level].code if variable is not None and level >= 0 else None
 
-    def index_of(self, place: int) -> QModelIndex:
-        """Return where the variable at a place of the catalogue is, fetching what is before it; invalid if nowhere."""
-        if place not in self._rows:
-            return QModelIndex()
-        number, row = self._rows[place]
-        parent = self._group_index(number)
-        while row >= self.rowCount(parent) and self.canFetchMore(parent):
-            self.fetchMore(parent)
-        return self.index(row, 0, parent)
+    def code(self, index: Index) -> str:
+        """Return the code of the variable or of the catalogue's group at ``index``, empty for an invented heading."""
+        if (variable := self.variable(index)) is not None:
+            return variable.code
+        item = self._nodes[index.internalId()].item if index.isValid() else None
+        return item.code if isinstance(item, Heading) else ""
+
+    def index_of(self, place: int | str) -> QModelIndex:
+        """Return where the variable at a place of the catalogue, or the group with a code, is; invalid if nowhere.
+
+        What is before it is fetched. Of several places in trees it is the first.
+        """
+        index = QModelIndex()
+        for row in self._homes.get(place, ()):
+            below = self._below(index)
+            levels = len(below) - len(self._nodes[index.internalId()].item.items) if index.isValid() else 0  # type: ignore[union-attr]
+            while row + levels >= self.rowCount(index) and self.canFetchMore(index):
+                self.fetchMore(index)
+            index = self._index(below[row + levels])
+        return index
 
     # --- Qt's side ------------------------------------------------------------------------------------------------
 
     def index(self, row: int, column: int, parent: Index = _NOWHERE) -> QModelIndex:
         if column != 0 or not 0 <= row < self.rowCount(parent):
             return QModelIndex()
-        if not parent.isValid():
-            id = _id(_GROUP, self._tops[row]) if self._flat is None else _id(_VARIABLE, self._flat[row])
-            return self.createIndex(row, 0, id)
-        kind, number, _ = _read(parent.internalId())
-        if kind != _GROUP:
-            return self.createIndex(row, 0, _id(_LEVEL, number, row))
-        node = self._groups[number]
-        id = _id(_GROUP, node.below[row]) if node.below else _id(_VARIABLE, node.group.places[row])
-        return self.createIndex(row, 0, id)
+        return self._index(self._below(parent)[row])
 
     def parent(self, index: Index = _NOWHERE) -> QModelIndex:  # type: ignore[override]  # Qt overloads the name
-        if not index.isValid():
-            return QModelIndex()
-        kind, place, _ = _read(index.internalId())
-        if kind == _GROUP:
-            return self._group_index(self._groups[place].above)
-        if place not in self._rows:
-            return QModelIndex()
-        number, row = self._rows[place]
-        if kind == _LEVEL:
-            return self.createIndex(row, 0, _id(_VARIABLE, place))
-        return self._group_index(number)
+        return self._index(self._nodes[index.internalId()].above) if index.isValid() else QModelIndex()
 
     def columnCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802 - Qt's name
         return 1
 
     def rowCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802
-        whole = self._children(parent)
-        return min(whole, self._fetched.get(_key(parent), _PORTION))
-
-    def _children(self, parent: Index) -> int:
-        """Return how many children there are, fetched or not."""
-        if not parent.isValid():
-            return len(self._tops) if self._flat is None else len(self._flat)
-        kind, number, _ = _read(parent.internalId())
-        if kind == _GROUP:
-            return len(self._groups[number].below or self._groups[number].group.places)
-        variable = self.variable(parent)
-        return len(variable.levels) if kind == _VARIABLE and variable is not None else 0
+        return min(len(self._below(parent)), self._fetched.get(_key(parent), _PORTION))
 
     def hasChildren(self, parent: Index = _NOWHERE) -> bool:  # noqa: N802
-        return self._children(parent) > 0
+        if not parent.isValid():
+            return bool(self._tops)
+        node, variable = self._nodes[parent.internalId()], self.variable(parent)
+        return node.level < 0 and (isinstance(node.item, Heading) or bool(variable is not None and variable.levels))
 
     def canFetchMore(self, parent: Index) -> bool:  # noqa: N802
-        return self.rowCount(parent) < self._children(parent)
+        return self.rowCount(parent) < len(self._below(parent))
 
     def fetchMore(self, parent: Index) -> None:  # noqa: N802
-        now, whole = self.rowCount(parent), self._children(parent)
+        now, whole = self.rowCount(parent), len(self._below(parent))
         then = min(now + max(_PORTION, now), whole)
         if then > now:
             where = parent if isinstance(parent, QModelIndex) else self.index(parent.row(), 0, self.parent(parent))
@@ -215,25 +220,10 @@ class CatalogueModel(QAbstractItemModel):
     def data(self, index: Index, role: int = int(Qt.ItemDataRole.DisplayRole)) -> Any:
         if not index.isValid() or self.catalogue is None:
             return None
-        kind, number, level = _read(index.internalId())
-        if kind == _GROUP:
-            return self._group_data(self._groups[number].group, role)
-        variable = self.catalogue.variables[number]
-        if kind == _LEVEL:
-            return _level_data(variable, level, role)
-        return self._variable_data(variable, role)
-
-    def _group_data(self, group: Group, role: int) -> Any:
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return group.title
-            case Qt.ItemDataRole.AccessibleTextRole:
-                return text("ui.explore.group_spoken", title=group.title, count=group.size)
-            case Role.KIND:
-                return "group"
-            case Role.NOTE:
-                return group.note
-        return None
+        node, variable = self._nodes[index.internalId()], self.variable(index)
+        if variable is not None:
+            return _level_data(variable, node.level, role) if node.level >= 0 else self._variable_data(variable, role)
+        return _heading_data(node.item, role) if isinstance(node.item, Heading) else None
 
     def _variable_data(self, variable: Variable, role: int) -> Any:  # noqa: PLR0911 - one return a role
         language = preferred_language()
@@ -271,7 +261,7 @@ class CatalogueModel(QAbstractItemModel):
         variable = self.variable(index)
         if variable is None:
             return flags
-        leaf = Qt.ItemFlag.ItemNeverHasChildren if not variable.levels or self.level(index) is not None else flags
+        leaf = flags if self.hasChildren(index) else Qt.ItemFlag.ItemNeverHasChildren
         return flags | leaf | Qt.ItemFlag.ItemIsDragEnabled
 
     def mimeTypes(self) -> list[str]:  # noqa: N802
@@ -308,17 +298,34 @@ def _level_data(variable: Variable, level: int, role: int) -> Any:
     return None
 
 
-_GROUP, _VARIABLE, _LEVEL = 0, 1, 2
-_LEVEL_BITS = 10
+def _heading_data(heading: Heading, role: int) -> Any:
+    match role:
+        case Qt.ItemDataRole.DisplayRole:
+            return heading.title
+        case Qt.ItemDataRole.AccessibleTextRole:
+            return text("ui.explore.group_spoken", title=heading.title, count=heading.size)
+        case Role.KIND:
+            return "group"
+        case Role.NOTE:
+            return heading.note
+    return None
 
 
-def _id(kind: int, number: int, level: int = 0) -> int:
-    return (number << _LEVEL_BITS | level) << 2 | kind
-
-
-def _read(id: int) -> tuple[int, int, int]:
-    number = id >> 2
-    return id & 3, number >> _LEVEL_BITS, number & (1 << _LEVEL_BITS) - 1
+def _homes(items: Sequence[Item]) -> dict[int | str, tuple[int, ...]]:
+    """Return the rows that lead to each variable (by its place) and to each heading with a code; each is seen once."""
+    homes: dict[int | str, tuple[int, ...]] = {}
+    queue: list[tuple[Sequence[Item], tuple[int, ...]]] = [(items, ())]
+    for below, path in queue:  # it grows while it is gone through
+        for row, item in enumerate(below):
+            key = (item.code or id(item)) if isinstance(item, Heading) else item
+            if key in homes:
+                continue
+            homes[key] = (*path, row)
+            if isinstance(item, Heading):
+                if item.place is not None:
+                    homes[item.place] = (*path, row)
+                queue.append((item.items, (*path, row)))
+    return homes
 
 
 def _key(parent: Index) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
@@ -13,7 +15,7 @@ from app.ui.models.board import Board
 from app.ui.models.catalogue import CatalogueModel, reason, unit_of
 from app.ui.models.criteria import Between, Content, Place
 from app.ui.models.finding import Finder
-from app.ui.models.groups import groups_of
+from app.ui.models.groups import Heading, Item, headings_of
 from app.ui.models.terms import Offer, contents_of
 from app.ui.preferences import Preferences
 from app.ui.theme import set_role
@@ -30,6 +32,8 @@ from app.ui.widgets.text import ElidedLabel, Label
 
 _FAVOURITES, _RECENT = "explore.favourites", "explore.recent"
 _MOST_RECENT = 20
+_FEW_HEADINGS, _SHORT = 12, 60
+"""Up to so many headings, those with so few variables are shown open."""
 TREE, STARRED, LATEST = "tree", "favourites", "recent"
 
 
@@ -156,16 +160,16 @@ class CataloguePane(QFrame):
         self._shown = wanted
         codes = self._codes()
         places = range(len(catalogue.variables)) if among is None else sorted(among)
-        groups = () if flat is not None else groups_of(catalogue, places)
-        self.model.show(catalogue, self.board.hash, groups, flat)
-        few = len(groups) <= 12
-        if flat is None and few:
-            for number in range(len(groups)):
-                self.tree.setExpanded(self.model.index(number, 0), 0 < len(groups[number].places) <= 60)
+        items: Sequence[Item] = headings_of(catalogue, places) if flat is None else flat
+        self.model.show(catalogue, self.board.hash, items)
+        if flat is None and len(items) <= _FEW_HEADINGS:
+            for number, item in enumerate(items):
+                short = isinstance(item, Heading) and item.size <= _SHORT and item.size == len(item.items)
+                self.tree.setExpanded(self.model.index(number, 0), short)
         self.tree.setRootIsDecorated(flat is None or any(catalogue.variables[each].levels for each in flat))
         for code in codes:
             self.select(code, only=False)
-        empty = not (flat if flat is not None else groups)
+        empty = not items
         self._stack.setCurrentIndex(1 if empty else 0)
         if flat is not None:
             announce(self.tree, text("ui.explore.found", count=len(flat)))
