@@ -40,7 +40,9 @@ def explain(error: ConsiliumError, language: str | None = None) -> Explanation:
     for key in (error.code, "house.bug") if isinstance(error, Bug) else (error.code,):
         for entry in _candidates(key, language):
             try:
-                return Explanation(*(entry.get(part, "").format_map(params) for part in ("what", "safe", "next")))
+                return Explanation(
+                    *(entry.get(part, "").format_map(params).strip() for part in ("what", "safe", "next"))
+                )
             except _DOES_NOT_FIT:  # try English, then the code itself
                 continue
     return Explanation(str(error))

@@ -10,6 +10,7 @@ import typer
 from app import __version__
 from app.cli import boundary
 from app.cli.agent import agent
+from app.cli.catalogue import catalogue
 from app.cli.cohort import cohort
 from app.cli.data import data
 from app.cli.demo import demo
@@ -34,6 +35,7 @@ commands = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 commands.add_typer(data, name="data", help="Prepare, check and import datasets.", no_args_is_help=True)
+commands.add_typer(catalogue, name="catalogue", help="What can be asked about.", no_args_is_help=True)
 commands.add_typer(query, name="query", help="Ask questions.", no_args_is_help=True)
 commands.add_typer(cohort, name="cohort", help="Save cohorts and use them in questions.", no_args_is_help=True)
 commands.add_typer(request, name="request", help="Answer what other sites ask.", no_args_is_help=True)

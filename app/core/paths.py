@@ -46,9 +46,24 @@ def trial_relay_place() -> Path:
     return platformdirs.user_data_path(_NAME, appauthor=False) / "trial-relay"
 
 
+def preparation_place() -> Path:
+    """Return the directory in which preparations keep clear data while they run. It need not exist."""
+    return platformdirs.user_cache_path(_NAME, appauthor=False) / "preparation"
+
+
+def vocabularies() -> Path:
+    """Return the directory of the vocabularies (ICD-10, ATC, …) on this computer. It need not exist."""
+    return platformdirs.user_data_path(_NAME, appauthor=False) / "vocabularies"
+
+
 def user_config() -> Path:
     """Return the directory of what the person at this computer prefers. It need not exist."""
     return platformdirs.user_config_path(_NAME, appauthor=False)
+
+
+def preparing_place() -> Path:
+    """Return the directory of what is kept while a dataset is being prepared in the window. It need not exist."""
+    return platformdirs.user_state_path(_NAME, appauthor=False) / "preparing"
 
 
 def profile_log(profile: Path) -> Path:

@@ -27,6 +27,7 @@ from __future__ import annotations
 import tomllib
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
 from app.core.catalogue.model import MAX_BYTES, Catalogue
 from app.core.errors import UserError
@@ -39,25 +40,34 @@ def load_catalogue(path: Path) -> Catalogue:
     Raises UserError ``catalogue.*`` that names ``file``, ``variable`` and ``field``; EnvironmentProblem ``file.*`` if
     the file cannot be read.
     """
+    return parse_catalogue(read_catalogue_bytes(path), path.name)
+
+
+def read_catalogue_bytes(path: Path) -> bytes:
+    """Return the content of a catalogue file, or one byte more than one may have. Raises EnvironmentProblem."""
     with disk_problems(path), open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    return parse_catalogue(data, path.name)
+        return file.read(MAX_BYTES + 1)
 
 
 def parse_catalogue(data: bytes, name: str) -> Catalogue:
     """Read the bytes of a catalogue file; ``name`` is what errors call it. Raises UserError ``catalogue.*``."""
-    if len(data) > MAX_BYTES:
-        raise UserError("catalogue.file_too_large", file=name, size=len(data), limit=MAX_BYTES)
-    try:
-        plain = tomllib.loads(data.decode("utf-8"), parse_float=_decimal)
-    except UnicodeDecodeError as error:
-        raise UserError("catalogue.not_utf8", file=name, position=error.start) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UserError("catalogue.not_toml", file=name, reason=str(error)) from error
+    plain = read_toml(data, name)
     try:
         return Catalogue.from_plain(plain)
     except UserError as error:
         raise UserError(error.code, **{**error.params, "file": name}) from error
+
+
+def read_toml(data: bytes, name: str) -> dict[str, Any]:
+    """Read TOML, its floats exactly. Raises UserError ``catalogue.file_too_large``, ``.not_utf8``, ``.not_toml``."""
+    if len(data) > MAX_BYTES:
+        raise UserError("catalogue.file_too_large", file=name, size=len(data), limit=MAX_BYTES)
+    try:
+        return tomllib.loads(data.decode("utf-8"), parse_float=_decimal)
+    except UnicodeDecodeError as error:
+        raise UserError("catalogue.not_utf8", file=name, position=error.start) from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UserError("catalogue.not_toml", file=name, reason=str(error)) from error
 
 
 def _decimal(text: str) -> Decimal:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.core import codec
+from app.core.catalogue.columns import PRESENT, PRESENT_MEANING, Column
+from app.core.catalogue.kinds import Kind, Label, Level
 from app.core.catalogue.plain import (
     Table,
     limited,
@@ -24,23 +26,8 @@ from app.core.catalogue.plain import (
     read_variable,
     uses_format_2,
 )
-from app.core.catalogue.variable import (
-    MAX_CODE,
-    MAX_LABEL,
-    NOWHERE,
-    PRESENT,
-    PRESENT_MEANING,
-    Column,
-    Group,
-    Kind,
-    Label,
-    Level,
-    Variable,
-    check_count,
-    check_text,
-    first_repeated,
-    refuse,
-)
+from app.core.catalogue.rules import MAX_CODE, MAX_LABEL, NOWHERE, check_count, check_text, first_repeated, refuse
+from app.core.catalogue.variable import Group, Variable
 from app.core.errors import ProtocolViolation, UserError
 
 __all__ = [
@@ -61,6 +48,8 @@ FORMAT_VERSION = 2
 MAX_BYTES = 64 * 1024 * 1024
 MAX_VARIABLES = 100_000
 MAX_GROUPS = 20_000
+MAX_DEPTH = 64
+"""How many levels a tree may have: what all roll-ups depend on stays in proportion to the catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +63,7 @@ class Catalogue:
     version: int
     variables: tuple[Variable, ...]
     groups: tuple[Group, ...] = ()
-    _by_code: dict[str, Variable] = field(init=False, repr=False, compare=False)
+    _nodes: dict[str, Group | Variable] = field(init=False, repr=False, compare=False)
     _children: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
     _meanings: dict[str, bytes] = field(init=False, repr=False, compare=False)
 
@@ -88,7 +77,7 @@ class Catalogue:
         nodes: tuple[Group | Variable, ...] = (*self.groups, *self.variables)
         if (twice := first_repeated(node.code for node in nodes)) is not None:
             refuse("duplicate", twice, "code", found=twice)
-        object.__setattr__(self, "_by_code", {variable.code: variable for variable in self.variables})
+        object.__setattr__(self, "_nodes", {node.code: node for node in nodes})
         object.__setattr__(self, "_children", children_of(nodes))
         object.__setattr__(self, "_meanings", {})
 
@@ -97,7 +86,8 @@ class Catalogue:
 
     def find(self, code: str) -> Variable | None:
         """Return the variable with this code, or None."""
-        return self._by_code.get(code)
+        node = self._nodes.get(code)
+        return node if isinstance(node, Variable) else None
 
     def variable(self, code: str) -> Variable:
         """Return the variable with this code. Raises UserError ``catalogue.unknown_variable``."""
@@ -108,6 +98,18 @@ class Catalogue:
     def children(self, code: str = "") -> tuple[str, ...]:
         """Return the codes of what hangs directly under a group or variable, groups first; of the roots without one."""
         return self._children.get(code, ())
+
+    def path(self, code: str) -> tuple[str, ...]:
+        """Return the codes from a root down to a node, itself included, always by way of the first of the parents."""
+        found = [code]
+        while (node := self._nodes.get(found[-1])) is not None and node.parents:
+            found.append(node.parents[0])
+        return tuple(found[::-1])
+
+    def group(self, code: str) -> Group | None:
+        """Return the group with this code, or None."""
+        node = self._nodes.get(code)
+        return node if isinstance(node, Group) else None
 
     def rolled_up(self, code: str) -> tuple[str, ...]:
         """Return the codes of the flags below a node of the trees, sorted: what a roll-up is also set by."""
@@ -128,6 +130,10 @@ class Catalogue:
                 meaning = codec.digest(["consilium-rollup", 1, meaning, list(self.rolled_up(code))])
             self._meanings[code] = meaning
         return self._meanings[code]
+
+    def means(self, code: str, meaning: bytes) -> bool:
+        """Return whether there is a variable with this code and just this meaning."""
+        return self.find(code) is not None and self.meaning(code) == meaning
 
     @property
     def hash(self) -> bytes:
@@ -187,7 +193,7 @@ class Catalogue:
 
 def children_of(nodes: Sequence[Group | Variable]) -> dict[str, tuple[str, ...]]:
     """Return the codes under each code, the roots under ``""``. Raises UserError ``catalogue.unknown_parent``,
-    ``catalogue.circle``."""
+    ``catalogue.circle``, ``catalogue.too_deep``."""
     children: dict[str, list[str]] = {}
     known = {node.code for node in nodes}
     for node in nodes:
@@ -196,13 +202,17 @@ def children_of(nodes: Sequence[Group | Variable]) -> dict[str, tuple[str, ...]]
                 refuse("unknown_parent", node.code, "parents", found=parent[:MAX_CODE])
             children.setdefault(parent, []).append(node.code)
     waiting = {node.code: len(node.parents) for node in nodes if node.parents}
-    queue = list(children.get("", ()))
-    while queue:  # in an order in which parents come before their children; a circle is never reached
-        for child in children.get(queue.pop(), ()):
+    level, depth = children.get("", []), 1
+    while level:  # a node comes with the last of its parents; one in a circle never does
+        if depth > MAX_DEPTH:
+            refuse("too_deep", level[0], "parents", limit=MAX_DEPTH)
+        below = []
+        for child in (each for parent in level for each in children.get(parent, ())):
             waiting[child] -= 1
             if not waiting[child]:
                 del waiting[child]
-                queue.append(child)
+                below.append(child)
+        level, depth = below, depth + 1
     if waiting:
         refuse("circle", min(waiting), "parents")
     return {code: tuple(found) for code, found in children.items()}

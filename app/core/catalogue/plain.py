@@ -16,20 +16,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from app.core.catalogue.kinds import Kind, Label, Level
 from app.core.catalogue.numbers import decimal_text, exact, read_decimal
+from app.core.catalogue.rules import MAX_CODE, MAX_CUT_POINTS, MAX_LEVELS, NOWHERE, refuse
 from app.core.catalogue.scales import Calendar, Granularity, Periods
-from app.core.catalogue.variable import (
-    MAX_CODE,
-    MAX_CUT_POINTS,
-    MAX_LEVELS,
-    NOWHERE,
-    Group,
-    Kind,
-    Label,
-    Level,
-    Variable,
-    refuse,
-)
+from app.core.catalogue.variable import Group, Variable
 
 T = TypeVar("T")
 _START = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 
 from app.core.catalogue.numbers import decimal_text
@@ -14,6 +14,9 @@ DIGIT_BASE = 32
 OCCURRENCES = (1, 2, 3, 5, 10)
 """How often an event happened is known as: at least once, twice, three, five, ten times."""
 
+_MOST_PLACES = 30
+_FLOOR, _NEAREST = Context(prec=80, rounding=ROUND_FLOOR), Context(prec=80, rounding=ROUND_HALF_EVEN)
+# wide enough for every value, so that nothing depends on the decimal context of whoever calls
 _LARGEST = DIGIT_BASE**4 - 1  # of a stepped number; its square then has eight digits
 
 
@@ -36,9 +39,10 @@ class Calendar:
     def starts(self) -> Iterator[date]:
         """Yield the beginnings, ascending."""
         start = self.first
-        while start <= self.last:
-            yield start
+        yield start
+        while start < self.last:  # which the calendar's own end may be: nothing follows it
             start = self.following(start)
+            yield start
 
     def following(self, start: date) -> date:
         """Return the beginning after the one at ``start``."""
@@ -89,7 +93,7 @@ class Periods:
 
     def period_of(self, time: Decimal) -> int:
         """Return the number p of the period of a time in days, which may lie outside of the horizon."""
-        return int((time / self.days).to_integral_value(ROUND_FLOOR))
+        return int(_FLOOR.to_integral_value(_FLOOR.divide(time, self.days)))
 
     @property
     def numbers(self) -> range:
@@ -116,11 +120,14 @@ class Digits:
     @property
     def fits(self) -> bool:
         """Whether v has at most four digits."""
-        return (self.maximum - self.minimum) / self.step <= _LARGEST
+        return self._steps(self.maximum) <= _LARGEST
 
     def whole(self, value: Decimal) -> int:
         """Return v."""
-        return int(((value - self.minimum) / self.step).to_integral_value(ROUND_HALF_EVEN))
+        return int(_NEAREST.to_integral_value(self._steps(value)))
+
+    def _steps(self, value: Decimal) -> Decimal:
+        return _NEAREST.divide(_NEAREST.subtract(value, self.minimum), self.step)
 
     def parts(self) -> tuple[str, ...]:
         """Return the names of the columns: ``digit:0``, … , ``square:0``, …"""
@@ -145,6 +152,11 @@ class FollowUp:
 
     days: Decimal
     event: bool
+
+
+def is_time(days: Decimal) -> bool:
+    """Return whether this can be a time in days: a finite number of no absurd size."""
+    return days.is_finite() and days.adjusted() <= _MOST_PLACES
 
 
 def _digits_of(number: int) -> int:

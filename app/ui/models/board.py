@@ -85,12 +85,19 @@ class Board(QObject):
     def add(self, contents: Iterable[Content], place: Place | None = None) -> bool:
         """Add terms: to ``place``, else to the current card, else as a new card."""
         contents = list(contents)
-        where = place or (Into(self.current) if self.current else Between(len(self.criteria.cards)))
+        where = place or self._next_place()
         first = self.criteria.next_id
         if not self.do(lambda criteria: criteria.add(contents, where), text("ui.explore.did.add")):
             return False
         self._attend_new(first)
         return True
+
+    def bring(self, terms: Iterable[tuple[str, str | None]], place: Place | None = None) -> bool:
+        """Add variables, or levels of them, as :meth:`add`, or say why not."""
+        return self.drop(Offer(self.hash, tuple(terms)), place or self._next_place())
+
+    def _next_place(self) -> Place:
+        return Into(self.current) if self.current else Between(len(self.criteria.cards))
 
     def drop(self, offer: Offer, place: Place) -> bool:
         """Do what dropping ``offer`` at ``place`` means."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.core.catalogue.model import Variable
+from app.core.catalogue.model import Kind, Variable
 from app.core.catalogue.numbers import decimal_text
 
 
@@ -33,9 +33,11 @@ def distributions_from_plain(plain: Iterable[Mapping[str, Any]]) -> dict[str, Ma
 
 
 def distribution(variable: Variable, plain: Mapping[str, Any] | None) -> Distribution | None:
-    """Return the bars of a category or a number; None where the report does not have them or is of other ranges."""
+    """Return the bars of a category or a number; None where the report has none, or those of other ranges."""
     if plain is None:
         return None
+    if variable.kind not in (Kind.CATEGORY, Kind.NUMBER):
+        return Distribution(plain.get("known"), ())
     places = {level.code: place for place, level in enumerate(variable.levels)}
     cuts = {decimal_text(cut): place + 1 for place, cut in enumerate(variable.cut_points)}
     bars = []

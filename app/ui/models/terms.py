@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from PySide6.QtCore import QMimeData
 
 from app.core import codec
-from app.core.catalogue.model import Catalogue
+from app.core.catalogue.model import Catalogue, Kind
 from app.core.errors import ProtocolViolation, UserError
 from app.core.fields import Fields
 from app.core.query.model import Levels
+from app.texts import preferred_language
 from app.ui.models.criteria import Content, initial
 
+ASKED = (Kind.FLAG, Kind.CATEGORY, Kind.NUMBER)
+"""The kinds of variables that questions can use."""
 TERMS_MIME = "application/x-consilium-terms;v=1"
 _LIMIT = 1 << 16
 _MOST = 100
@@ -63,7 +66,8 @@ def _is_term(term: object) -> bool:
 def contents_of(offer: Offer, catalogue: Catalogue, hash_: bytes) -> list[Content]:
     """Return the terms that an offer of variables brings, levels of one variable together.
 
-    Raises UserError ``criteria.foreign`` for variables of another catalogue.
+    Raises UserError ``criteria.foreign`` for variables of another catalogue, and ``query.date_usage``,
+    ``query.event_usage``, ``query.survival_usage`` for those that no question can use yet.
     """
     levels: dict[str, set[str]] = {}
     contents: dict[str, Content] = {}
@@ -77,5 +81,8 @@ def contents_of(offer: Offer, catalogue: Catalogue, hash_: bytes) -> list[Conten
             levels.setdefault(code, set()).add(level)
             contents[code] = Levels(code, frozenset(levels[code]))
         else:
+            if variable.kind not in ASKED:
+                name = variable.label.text(preferred_language())
+                raise UserError(f"query.{variable.kind.value}_usage", variable=name, example="", excerpt="")
             contents[code] = initial(code, variable.kind.value)
     return list(contents.values())

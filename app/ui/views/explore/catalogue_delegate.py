@@ -11,9 +11,10 @@ from app.ui import icons
 from app.ui.models.catalogue import Coverage, Role
 from app.ui.theme import theme
 from app.ui.tokens import Style
+from app.ui.views.explore.wording import ICONS
 
 _ROW, _ICON, _PAD = 26, 16, 6
-_ICONS = {"flag": "flag", "category": "category", "number": "number"}
+_ICONS = {kind.value: name for kind, name in ICONS.items()}
 Index = QModelIndex | QPersistentModelIndex
 
 

@@ -8,15 +8,13 @@ from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.catalogue.model import Kind, Variable
-from app.core.query.model import Saved
 from app.texts import preferred_language, text
 from app.ui.icons import icon
 from app.ui.models.board import Board
 from app.ui.models.catalogue import CatalogueModel, reason, unit_of
-from app.ui.models.criteria import Between, Content, Place
+from app.ui.models.criteria import Between, Place
 from app.ui.models.finding import Finder
 from app.ui.models.groups import Heading, Item, headings_of
-from app.ui.models.terms import Offer, contents_of
 from app.ui.preferences import Preferences
 from app.ui.theme import set_role
 from app.ui.tokens import PANE, Style
@@ -245,23 +243,17 @@ class CataloguePane(QFrame):
             if self.model.variable(first) is not None:
                 self.tree.setCurrentIndex(first)
 
-    def _contents(self) -> list[Content]:
-        if self.board.catalogue is None:
-            return []
+    def _add(self, new: bool) -> None:
+        place: Place | None = Between(len(self.board.criteria.cards)) if new else None
         terms = [
             (found.code, self.model.level(each))
             for each in self.tree.selectedIndexes()
             if (found := self.model.variable(each)) is not None
         ]
-        return contents_of(Offer(self.board.hash, tuple(terms)), self.board.catalogue, self.board.hash)
-
-    def _add(self, new: bool) -> None:
-        place: Place | None = Between(len(self.board.criteria.cards)) if new else None
-        contents = self._contents()
-        if not contents:
+        if not terms:
             self._fold(self.tree.currentIndex())
-        elif self.board.add(contents, place):
-            self.used([each.code for each in contents if not isinstance(each, Saved)])
+        elif self.board.bring(terms, place):
+            self.used([code for code, _ in terms])
             announce(self.tree, text("ui.explore.added"))
 
     def _fold(self, index: QModelIndex) -> None:

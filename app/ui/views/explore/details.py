@@ -15,11 +15,10 @@ from app.ui.icons import icon
 from app.ui.locale import number
 from app.ui.models.board import Board
 from app.ui.models.catalogue import reason, unit_of
-from app.ui.models.criteria import initial
 from app.ui.theme import set_role, theme
 from app.ui.tokens import PANE, Style
 from app.ui.views.explore.range_slider import RangeSlider
-from app.ui.views.explore.wording import ICONS, label, number_text
+from app.ui.views.explore.wording import ICONS, label, number_text, times_of
 from app.ui.widgets.buttons import Button, IconButton
 from app.ui.widgets.chips import Chip
 from app.ui.widgets.feedback import Icon
@@ -103,7 +102,7 @@ class Details(QFrame):
     def _add_it(self) -> None:
         variable = self.board.variable(self.code)
         if variable is not None:
-            self.board.add([initial(variable.code, variable.kind.value)])
+            self.board.bring([(variable.code, None)])
 
     def _parts(self, variable: Variable) -> list[QWidget]:
         language = preferred_language()
@@ -121,6 +120,8 @@ class Details(QFrame):
             parts.append(Label(variable.description.text(language), wrap=True))
         if unit := unit_of(variable, language):
             parts.append(Label(text("ui.explore.unit", unit=unit), ink="text2", wrap=True))
+        if times := times_of(variable):
+            parts.append(Label(times, ink="text2", wrap=True))
         parts += self._values(variable)
         parts += [Label(text("ui.explore.who_has_it"), Style.STRONG), *self._sites(variable)]
         return parts

@@ -16,7 +16,14 @@ from app.ui.models.catalogue import unit_of
 from app.ui.models.criteria import Card, Content, Part
 
 _SHOWN = 3
-ICONS = {Kind.FLAG: "flag", Kind.CATEGORY: "category", Kind.NUMBER: "number"}
+ICONS = {
+    Kind.FLAG: "flag",
+    Kind.CATEGORY: "category",
+    Kind.NUMBER: "number",
+    Kind.DATE: "date",
+    Kind.EVENT: "event",
+    Kind.SURVIVAL: "survival",
+}
 
 
 def wide_enough(choice: QComboBox) -> None:
@@ -82,6 +89,18 @@ def _range(content: Range, unit: str) -> str:
         if low
         else text("ui.explore.under", high=high, unit=unit)
     )
+
+
+def times_of(variable: Variable) -> str:
+    """Return which dates, or which time after the index date, a variable covers; empty for those without times."""
+    if (calendar := variable.calendar) is not None:
+        first, last = calendar.text(calendar.first), calendar.text(calendar.last)
+        return text(f"ui.explore.dates.{calendar.granularity.value}", first=first, last=last)
+    if (periods := variable.periods) is not None:
+        ends = (periods.first * periods.days, (periods.first + periods.count) * periods.days)
+        first, last, days = (number_text(each) for each in (*ends, periods.days))
+        return text("ui.explore.periods", count=periods.count, days=days, first=first, last=last)
+    return ""
 
 
 def spoken(part: Part, board: Board) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from app.core.catalogue.model import Catalogue, Kind, Label, Variable
 from app.core.catalogue.search import Search, folded
+from tests.catalogues import EVERY_KIND
 
 VARIABLES = (
     ("ICD10:C43", Label("Melanoma of skin", "Mélanome de la peau", "Melanom der Haut")),
@@ -53,3 +54,18 @@ def test_it_returns_no_more_than_asked_for_and_only_what_is_accepted(search: Sea
 
 def test_accents_capitals_and_spaces_do_not_count() -> None:
     assert folded("  Größe  der\tSTRASSE ") == folded("große der Straße")
+
+
+def test_synonyms_codes_of_vocabularies_and_groups_are_found() -> None:
+    search = Search(EVERY_KIND)
+
+    def codes(typed: str, language: str = "en") -> list[str]:
+        return [EVERY_KIND.variables[place].code for place in search.find(typed, language)]
+
+    assert codes("tumeur maligne") == ["ICD10:C00-C97"]
+    assert codes("c00") == ["ICD10:C00-C97"]
+    assert codes("icd10:c4") == ["ICD10:C43"]
+    assert codes("diagnosen") == ["ICD10:C00-C97", "ICD10:C50", "ICD10:C43"], "what hangs under it, from the top"
+    assert codes("this study") == ["ICD10:C50"]
+    assert search.find("diagnosen", among=frozenset([1])) == [1]
+    assert len(search.find("diagnosen", limit=2)) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.core import codec
 from app.core.catalogue.model import Catalogue
 from app.core.query.model import Query
 from app.core.query.text import parse
@@ -23,3 +24,8 @@ def test_version_1() -> None:
     data = (VECTORS / "query-1.cbor").read_bytes()
     assert Query.from_cbor(data) == Query(parse(TEXT, CATALOGUE))
     assert Query(parse(TEXT, CATALOGUE)).to_cbor() == data
+
+
+def test_what_variables_of_format_1_mean_never_changed() -> None:
+    meanings = codec.digest([CATALOGUE.meaning(each.code) for each in CATALOGUE])
+    assert meanings.hex() == "535d2e6d67005a6dabffa0ac3cb11d3c7bc1a8c75c1c18bb68d3360ab5f2a9cd"
