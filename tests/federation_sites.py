@@ -34,6 +34,7 @@ from app.core.federation import ceremony_messages, query_messages
 from app.core.federation import envelope as envelopes
 from app.core.federation.ceremony import Ceremony
 from app.core.federation.envelope import Envelope
+from app.core.federation.known_catalogues import FIRST, KnownCatalogues
 from app.core.federation.local_site import LocalSite
 from app.core.federation.mailroom import LocalPost, Mailroom
 from app.core.federation.query_messages import Request
@@ -151,8 +152,17 @@ class Node:
     def __init__(self, profile: Profile, root: SecretBytes, roster: Roster, position: int, federation: Federation):
         key = MemberKey.from_root(root)
         self.site = LocalSite(
-            profile, root, key, StorageCipher(root), roster, federation.catalogue, position, Inline(), federation.clock
+            profile,
+            root,
+            key,
+            StorageCipher(root),
+            roster,
+            KnownCatalogues(profile, roster.catalogue_hash),
+            position,
+            Inline(),
+            federation.clock,
         )
+        profile.settings.put(FIRST, federation.catalogue.to_cbor())
         self.position = position
         self.profile = profile
         self.post = federation.post

@@ -70,6 +70,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         else text("cli.site.dataset", version=dataset["version"], variables=dataset["variables"])
     )
     lines.append(text("cli.site.waits", requests=found["waiting_requests"], queries=found["open_queries"]))
+    if found["waiting_catalogue"]:
+        lines.append(text("cli.site.catalogue_waits", version=found["waiting_catalogue"]))
     backup = found["backup"]
     lines.append(text("cli.site.backup", time=_local(backup)) if backup else text("cli.site.no_backup"))
     return lines

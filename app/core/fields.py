@@ -82,6 +82,10 @@ class Fields:
             self.refuse(field)
         return tuple(values)
 
+    def given(self, field: str) -> bool:
+        """Return whether there is such a field that was not taken yet."""
+        return field in self._left
+
     def any(self, field: str) -> Any:
         """Take a value that the caller checks."""
         return self._take(field)

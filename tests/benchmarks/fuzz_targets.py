@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from app.core.crypto.parameters import INSECURE_SWITCH
 from app.core.crypto.parameters import INSECURE_TEST_PARAMETERS as PARAMETERS
 from app.core.crypto.ring import Array
 from app.core.federation import (
+    catalogue_publishing,
     ceremony_messages,
     ceremony_work,
     holdings,
@@ -33,6 +34,7 @@ from app.core.federation import (
     query_messages,
 )
 from app.core.federation import envelope as envelopes
+from app.core.federation.catalogue_links import Link
 from app.core.federation.joining_messages import THIS_PROGRAM
 from app.core.federation.public_file import PublicFederation, assemble, sign_statement
 from app.core.federation.query_messages import Request
@@ -101,6 +103,7 @@ def decoded(read: Callable[[Any], object], plain: object) -> tuple[Parser, bytes
 KEYS = [MemberKey.from_root(SecretBytes(bytes([number]) * 32)) for number in (1, 2, 3)]
 SITES = tuple(Site(number, f"Site {number}", "+41", key.public) for number, key in enumerate(KEYS, start=1))
 CATALOGUE = Catalogue("c", 1, (Variable("a", Kind.FLAG, Label("A")),))
+LATER = replace(CATALOGUE, version=2, variables=(*CATALOGUE.variables, Variable("b", Kind.FLAG, Label("B"))))
 ROSTER = Roster(bytes(32), "Fuzz", PARAMETERS, 2, CATALOGUE.hash, bytes(32), SITES)
 QUERY = Query(All((Flag("a"), Not(Levels("b", frozenset({"x", "y"}))))))
 
@@ -220,9 +223,26 @@ def _news() -> Sequence[tuple[Parser, bytes]]:
 @simple("holdings")
 def _holdings() -> Sequence[tuple[Parser, bytes]]:
     return [
-        *_readers(holdings.MESSAGE_TYPES, {holdings.HOLDINGS: [{"number": 1, "held": b"\x80"}]}),
+        *_readers(
+            holdings.MESSAGE_TYPES,
+            {
+                holdings.HOLDINGS: [
+                    {"number": 1, "held": b"\x80"},
+                    {"number": 2, "held": b"\x80", "catalogue": bytes(32)},
+                ]
+            },
+        ),
         (lambda changed: unpack(CATALOGUE, changed), pack(CATALOGUE, {"a"})),
     ]
+
+
+_LINK = Link(1, ROSTER.catalogue_hash, LATER.hash, LATER.version, 1).signed(ROSTER.federation_id, KEYS[0])
+
+
+@simple("published catalogues")
+def _published() -> Sequence[tuple[Parser, bytes]]:
+    said = catalogue_publishing.Publication((_LINK,), "A note", bytes(32), 100, SecretBytes(bytes(32)))
+    return _readers(catalogue_publishing.MESSAGE_TYPES, {catalogue_publishing.PUBLISHED: [said.to_plain()]})
 
 
 @simple("joining messages")
@@ -292,7 +312,9 @@ def _public_file() -> Sequence[tuple[Parser, bytes]]:
     signatures = {
         site.position: sign_statement(key, ROSTER, public_key, bytes(32)) for site, key in zip(SITES, KEYS, strict=True)
     }
-    return [(PublicFederation.from_bytes, assemble(ROSTER, CATALOGUE, public_key, bytes(32), signatures).to_bytes())]
+    first = assemble(ROSTER, CATALOGUE, public_key, bytes(32), signatures)
+    later = replace(first, catalogue=LATER, links=(_LINK,))
+    return [(PublicFederation.from_bytes, each.to_bytes()) for each in (first, later)]
 
 
 _COLUMNS = (SealedColumn("a", bytes(32), "has"),)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
+from app.core.catalogue.model import Catalogue
 from app.core.crypto.parameters import get
 from app.core.disclosure.noise import Noise
 from app.core.errors import UserError
@@ -55,14 +57,13 @@ class DatasetContributor:
         active = site.profile.datasets.active()
         if active is None:
             raise UserError("data.no_dataset")
-        for code, meaning in request.meanings.items():
-            variable = site.catalogue.find(code)
-            if variable is None or site.catalogue.meaning(code) != meaning:
-                raise UserError("query.variable_differs", variable=code)
+        catalogue = site.catalogues.with_meanings(request.meanings)
+        if catalogue is None:
+            raise UserError("query.variable_differs", variable=_differing(request.meanings, site.catalogue))
         if not decisions.allows(site, session, asker, request):
             return None
-        plan = make_plan(request.query, site.catalogue, dataset_shape(Header.decode(active.header)), openers_of(site))
-        dataset, noise = site.profile.dataset_path(active.id), self._noise(request, active.id)
+        plan = make_plan(request.query, catalogue, dataset_shape(Header.decode(active.header)), openers_of(site))
+        dataset, noise = site.profile.dataset_path(active.id), self._noise(request, catalogue, active.id)
 
         def work(job: Job) -> Made:
             contribution = evaluate(plan, dataset, site.key_directory, site.executor, noise, job)
@@ -70,13 +71,19 @@ class DatasetContributor:
 
         return work
 
-    def _noise(self, request: Request, dataset: bytes) -> tuple[int, ...]:
+    def _noise(self, request: Request, catalogue: Catalogue, dataset: bytes) -> tuple[int, ...]:
         """Return this site's own sticky noise for each released number; none for an exact release."""
         if request.epsilon is None:
             return ()
         noise = Noise(self._site.root.derive("noise key v1"))
-        asked = query_hash(request.query, self._site.catalogue)
+        asked = query_hash(request.query, catalogue)
         return tuple(
             noise.laplace(asked, dataset, request.epsilon, COUNT_SENSITIVITY, position)
             for position in range(request.results)
         )
+
+
+def _differing(meanings: Mapping[str, bytes], catalogue: Catalogue) -> str:
+    """Return the code of the first variable that ``catalogue`` lacks or means otherwise, else that of any."""
+    differing = (code for code in sorted(meanings) if not catalogue.means(code, meanings[code]))
+    return next(differing, min(meanings))

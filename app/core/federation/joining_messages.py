@@ -77,9 +77,13 @@ class Program:
 
 
 HOLDINGS_FORMAT, PROGRESS_FORMAT, LEFT_OUT_FORMAT = "holdings", "query progress", "left out"
+CATALOGUE_FORMAT = "catalogue versions"
 """Formats that a federation can do without: they are used towards sites whose program reads them."""
 _NEEDED = ("envelope", "roster", "ceremony", "query", "federation", "package")
-THIS_PROGRAM = Program(__version__, dict.fromkeys((*_NEEDED, HOLDINGS_FORMAT, PROGRESS_FORMAT, LEFT_OUT_FORMAT), (1,)))
+_OPTIONAL = (HOLDINGS_FORMAT, PROGRESS_FORMAT, LEFT_OUT_FORMAT, CATALOGUE_FORMAT)
+THIS_PROGRAM = Program(
+    __version__, {**dict.fromkeys((*_NEEDED, *_OPTIONAL), (1,)), "federation": (1, 2), HOLDINGS_FORMAT: (1, 2)}
+)
 
 
 def agreed_formats(programs: Mapping[str, Program]) -> dict[str, int]:

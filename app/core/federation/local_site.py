@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from app.core.clock import Clock
 from app.core.crypto.identity import MemberKey
 from app.core.crypto.vault import StorageCipher
 from app.core.errors import EnvironmentProblem
+from app.core.federation.known_catalogues import KnownCatalogues
 from app.core.federation.roster import Roster
 from app.core.jobs.pool import outcome
 from app.core.secret import SecretBytes
@@ -43,11 +44,20 @@ class LocalSite:
     key: MemberKey
     cipher: StorageCipher = field(repr=False)
     roster: Roster
-    catalogue: Catalogue
+    catalogues: KnownCatalogues = field(repr=False)
     position: int
     executor: Executor
     clock: Clock
     random: Callable[[int], bytes] = secrets.token_bytes
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue that is in force here now."""
+        return self.catalogues.in_force
+
+    def catalogue_of(self, meanings: Mapping[str, bytes]) -> Catalogue:
+        """Return the version of the catalogue that a request was made with, or what comes nearest: the one in force."""
+        return self.catalogues.with_meanings(meanings) or self.catalogue
 
     def compute(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run ``work`` in a worker and return its result; raises EnvironmentProblem ``worker.killed`` if it died."""

@@ -1,12 +1,14 @@
 """The federation's public file: all that offline preparation needs, signed by every site.
 
-Canonical CBOR, version 1::
+Canonical CBOR, version 1, or 2 with ``links``::
 
-    {"format": "consilium-federation", "version": 1, "roster": roster map, "catalogue": canonical bytes,
-     "public_key": bytes, "transcript": 32 bytes, "signatures": [64 bytes a site, in roster order]}
+    {"format": "consilium-federation", "version", "roster": roster map, "catalogue": canonical bytes,
+     "links": [link…], "public_key": bytes, "transcript": 32 bytes, "signatures": [64 bytes a site, in roster order]}
 
 Each signature covers (roster hash, SHA-256 of the public key, transcript hash of the ceremony). A swapped key would
-give every patient away, so preparation verifies all of them before it encrypts anything.
+give every patient away, so preparation verifies all of them before it encrypts anything. The catalogue is the one that
+the roster names, or a later version: the links (:mod:`app.core.federation.catalogue_links`), each signed by a site of
+the roster, lead to it. A file without any is written as version 1, so that older programs read it.
 """
 
 from __future__ import annotations
@@ -23,12 +25,14 @@ from app.core.crypto import format as crypto_format
 from app.core.crypto.identity import SIGNATURE_BYTES, MemberKey, MemberPublicKey
 from app.core.crypto.parameters import ParameterSet
 from app.core.errors import ConsiliumError, ProtocolViolation
+from app.core.federation.catalogue_links import LINK_LIMIT, MOST_LINKS, Link, check_chain
 from app.core.federation.roster import LIMIT as ROSTER_LIMIT
 from app.core.federation.roster import MOST_SITES, Roster, Site
 from app.core.fields import Fields
 from app.core.files import read_limited, write_atomic
 
-_FORMAT = {"format": "consilium-federation", "version": 1}
+_FORMAT = {"format": "consilium-federation"}
+_VERSION, _WITH_LINKS = 1, 2
 _PURPOSE = "federation statement v1"
 _MALFORMED = "federation.malformed"
 
@@ -52,6 +56,8 @@ class PublicFederation:
     public_key: bytes = field(repr=False)
     transcript: bytes
     signatures: tuple[bytes, ...] = field(repr=False)
+    links: tuple[Link, ...] = ()
+    """From the roster's catalogue to this one."""
 
     @property
     def federation_id(self) -> bytes:
@@ -81,10 +87,14 @@ class PublicFederation:
     def verify(self) -> None:
         """Check everything there is to check.
 
-        Raises ProtocolViolation: ``federation.bad_signature`` (names the site), ``federation.foreign_catalogue``, or
-        ``format.*`` for a public key that is not one.
+        Raises ProtocolViolation: ``federation.bad_signature`` (names the site), ``federation.foreign_catalogue``,
+        ``catalogue.*`` for links, or ``format.*`` for a public key that is not one.
         """
-        if self.catalogue.hash != self.roster.catalogue_hash:
+        check_chain(self.links, self.roster)
+        last = self.links[-1] if self.links else None
+        if self.catalogue.hash != (self.roster.catalogue_hash if last is None else last.catalogue):
+            raise ProtocolViolation("federation.foreign_catalogue")
+        if last is not None and self.catalogue.version != last.version:
             raise ProtocolViolation("federation.foreign_catalogue")
         crypto_format.unpack_polynomials(self.parameters, self.parameters.all_primes, 2, self.public_key)
         message = statement(self.roster.hash, self.public_key, self.transcript)
@@ -96,6 +106,8 @@ class PublicFederation:
         return codec.encode(
             {
                 **_FORMAT,
+                "version": _WITH_LINKS if self.links else _VERSION,
+                **({"links": [link.to_plain() for link in self.links]} if self.links else {}),
                 "roster": self.roster.to_plain(),
                 "catalogue": self.catalogue.to_cbor(),
                 "public_key": self.public_key,
@@ -109,6 +121,7 @@ class PublicFederation:
         """Read and verify; raises ProtocolViolation ``federation.malformed`` or as :meth:`verify`."""
         fields = Fields(codec.decode(data, _limit()), _MALFORMED)
         fields.exactly(_FORMAT)
+        version = fields.number("version", _VERSION, _WITH_LINKS)
         roster = Roster.from_plain(fields.any("roster"))
         signatures = fields.items("signatures", MOST_SITES)
         if len(signatures) != len(roster.sites) or any(
@@ -121,8 +134,11 @@ class PublicFederation:
             public_key=fields.bytes("public_key", 1, 1 << 24),
             transcript=fields.bytes("transcript", 32),
             signatures=tuple(signatures),
+            links=tuple(map(Link.from_plain, fields.items("links", MOST_LINKS))) if version == _WITH_LINKS else (),
         )
         fields.done()
+        if version == _WITH_LINKS and not federation.links:
+            fields.refuse("links")
         federation.verify()
         return federation
 
@@ -164,7 +180,7 @@ def save_public_file(federation: PublicFederation, path: Path) -> None:
 
 
 def _limit() -> int:
-    return CATALOGUE_LIMIT + ROSTER_LIMIT + (1 << 24)
+    return CATALOGUE_LIMIT + ROSTER_LIMIT + MOST_LINKS * LINK_LIMIT + (1 << 24)
 
 
 def _reason(error: ConsiliumError) -> str:

@@ -156,7 +156,7 @@ class QueryWork:
         with self._site.profile.database.atomic():
             self._site.profile.releases.add(
                 session,
-                query_hash=query_hash(heard.request.query, self._site.catalogue),
+                query_hash=query_hash(heard.request.query, self._site.catalogue_of(heard.request.meanings)),
                 data=codec.encode(numbers),
                 now=self._site.clock.now(),
             )

@@ -263,10 +263,10 @@ def _check_variables(criterion: Criterion, catalogue: Catalogue, dataset: Datase
         raise UserError("query.dataset_too_old")
     for code in sorted(_codes(criterion)):
         variable = catalogue.variable(code)
+        if dataset.meanings.get(code) not in (None, catalogue.meaning(code)):
+            raise UserError("query.variable_differs", variable=code)
         if any((column.variable, column.part) not in names for column in variable.columns):
             raise UserError("query.variable_not_in_dataset", variable=code)
-        if dataset.meanings.get(code) != catalogue.meaning(code):
-            raise UserError("query.variable_differs", variable=code)
 
 
 def _codes(criterion: Criterion) -> set[str]:

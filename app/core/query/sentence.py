@@ -58,8 +58,8 @@ class _Writer:
                 return self._term(cohort, negated=False)
 
     def _term(self, term: Term, negated: bool) -> str:
-        variable = self._catalogue.variable(term.code)
-        label = variable.label.text(self._language)
+        variable = self._catalogue.find(term.code)
+        label = term.code if variable is None else variable.label.text(self._language)
         prefix = "not_" if negated else ""
         match term:
             case Flag():
@@ -74,19 +74,26 @@ class _Writer:
                 said = self._range(term, variable, negated)
         return self.say(f"{prefix}value", label=label, value=said)
 
-    def _levels(self, term: Levels, variable: Variable, negated: bool) -> str:
-        names = [each.label.text(self._language) for each in variable.levels if each.code in term.levels]
+    def _levels(self, term: Levels, variable: Variable | None, negated: bool) -> str:
+        labels = {} if variable is None else {each.code: each.label.text(self._language) for each in variable.levels}
+        names = [label for code, label in labels.items() if code in term.levels]
+        names += sorted(term.levels - labels.keys())  # of a version of the catalogue that has not come yet
         said = self.say("level_or").join(self.say("level", label=name) for name in names)
         return self.say("other_than", levels=said) if negated else said
 
-    def _range(self, term: Range, variable: Variable, negated: bool) -> str:
+    def _range(self, term: Range, variable: Variable | None, negated: bool) -> str:
         low, high = (term.high, term.low) if negated and None in (term.low, term.high) else (term.low, term.high)
         if low is not None and high is not None:
             phrase = "outside" if negated else "between"
         else:
             phrase = "below" if low is None else "at_least"
-        unit = variable.unit_label.text(self._language) if variable.unit_label else variable.unit or ""
+        unit = self._unit(variable)
         return self.say(phrase, low=self._number(low), high=self._number(high), unit=unit).rstrip()
+
+    def _unit(self, variable: Variable | None) -> str:
+        if variable is None:
+            return ""
+        return variable.unit_label.text(self._language) if variable.unit_label else variable.unit or ""
 
     def _number(self, bound: Decimal | None) -> str:
         written = "" if bound is None else decimal_text(bound).replace("-", "−")

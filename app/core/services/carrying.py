@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from app.core import codec
 from app.core.errors import ConsiliumError, ProtocolViolation
-from app.core.federation import ceremony_messages, query_messages
+from app.core.federation import catalogue_publishing, ceremony_messages, query_messages
 from app.core.federation.ceremony import BLOB_LIMIT
 from app.core.federation.relay_protocol import Presence
 
@@ -148,6 +148,8 @@ def offered_blobs(type_: str, body: Any) -> tuple[tuple[bytes, int], ...]:
     if type_ == query_messages.CONTRIBUTION:
         _, blob = body
         return ((blob.name, blob.size),)
+    if type_ == catalogue_publishing.PUBLISHED:
+        return ((body.blob, body.size),)
     if type_ != ceremony_messages.REVEAL:
         return ()
     _, reveal = body

@@ -108,10 +108,6 @@ class Values(Fields):
             self.refuse(field)
         return value
 
-    def given(self, field: str) -> bool:
-        """Return whether there is such a value that was not taken yet."""
-        return field in self._left
-
     def path(self, field: str) -> Path:
         """Take an absolute path: the owner works in another directory than its clients."""
         path = Path(self.string(field, 4096))
@@ -163,6 +159,7 @@ def command(name: str, *, online: bool = False, passive: bool = False) -> Callab
 def find(name: str) -> Command:
     """Return a command, loading all that there are first. Raises UserError ``owner.unknown_command``."""
     from app.core.services import (  # noqa: PLC0415  (a client does without what they bring; they register)
+        catalogue_commands,  # noqa: F401
         cohort_commands,  # noqa: F401
         data_commands,  # noqa: F401
         federation_commands,  # noqa: F401

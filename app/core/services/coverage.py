@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from app.core.catalogue.holding import unpack
+from app.core.catalogue.holding import pack, unpack
 from app.core.errors import ProtocolViolation
 from app.core.federation import holdings
 from app.core.federation.local_site import LocalSite
 from app.core.federation.mailroom import Mailroom
+from app.core.federation.roster import Site
 from app.core.services.active_dataset import ActiveDataset
 
 
@@ -41,32 +42,50 @@ class Coverage:
         self._site = site
         self._mailroom = mailroom
         self._dataset = dataset
-        self._unpacked: dict[bytes, frozenset[str]] = {}
+        self._taken_apart: dict[tuple[bytes, bytes, bytes], frozenset[str] | None] = {}
 
     def sites(self) -> tuple[SiteCoverage, ...]:
-        """Return what every site holds, in the roster's order."""
-        site = self._site
-        told = {position: each.held for position, each in holdings.heard(site, self._mailroom).items()}
-        told[site.position] = self._dataset.held
-        self._unpacked = {bits: self._codes(bits) for bits in told.values()}
-        return tuple(
-            SiteCoverage(
-                site=each.name,
-                own=each.position == site.position,
-                known=each.position in told,
-                held=told.get(each.position, b""),
-                codes=self._unpacked.get(told.get(each.position, b""), frozenset()),
-            )
-            for each in site.roster.sites
-        )
+        """Return what every site holds, in the roster's order and in terms of the catalogue in force here.
 
-    def _codes(self, bits: bytes) -> frozenset[str]:
-        if bits in self._unpacked:
-            return self._unpacked[bits]
-        try:
-            return unpack(self._site.catalogue, bits) if bits else frozenset()
-        except ProtocolViolation:  # said of another catalogue than ours: nothing that we can ask it
+        A site may have another version in force. What means something else there does not count as held.
+        """
+        site, catalogues = self._site, self._site.catalogues
+        told = {
+            position: (each.catalogue or catalogues.first, each.held)
+            for position, each in holdings.heard(site, self._mailroom).items()
+        }
+        told[site.position] = (catalogues.hash, self._dataset.held)
+        keys = {position: (catalogues.hash, *said) for position, said in told.items()}
+        self._taken_apart = {key: self._codes(key) for key in keys.values()}
+        return tuple(self._covered(each, keys.get(each.position)) for each in site.roster.sites)
+
+    def _covered(self, site: Site, key: tuple[bytes, bytes, bytes] | None) -> SiteCoverage:
+        own, codes = site.position == self._site.position, None if key is None else self._taken_apart[key]
+        if key is None or codes is None:
+            return SiteCoverage(site.name, own, known=False, held=b"", codes=frozenset())
+        ours, theirs, held = key
+        if held and theirs != ours:
+            held = pack(self._site.catalogue, codes)
+        return SiteCoverage(site.name, own, known=True, held=held, codes=codes)
+
+    def _codes(self, key: tuple[bytes, bytes, bytes]) -> frozenset[str] | None:
+        """Return what is held by who has told ``held`` of a catalogue; None if that catalogue is not here."""
+        if (known := self._taken_apart.get(key)) is not None:
+            return known
+        ours, theirs, held = key
+        catalogues = self._site.catalogues
+        if not held:
             return frozenset()
+        if theirs not in catalogues.hashes():
+            return None
+        try:
+            codes = unpack(catalogues[theirs], held)
+        except ProtocolViolation:  # not what it says: nothing that we can ask it
+            return frozenset()
+        if theirs == ours:
+            return codes
+        said, mine = catalogues[theirs], catalogues[ours]
+        return frozenset(code for code in codes if mine.means(code, said.meaning(code)))
 
 
 def counted(sites: Iterable[SiteCoverage]) -> Mapping[str, int]:

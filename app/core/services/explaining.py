@@ -8,12 +8,12 @@ from typing import Any
 from app.core.catalogue.model import Catalogue
 from app.core.errors import UserError
 from app.core.federation.contributing import openers_of
+from app.core.preparation.depth import DEFAULT_RESIDUES
 from app.core.query import explaining
 from app.core.query.explaining import Explanation, supposed_dataset
 from app.core.query.model import Query, codes
 from app.core.query.plan import DatasetShape
 from app.core.services import cohorts
-from app.core.services.data import DEFAULT_RESIDUES
 from app.core.services.member import Member
 
 _LACKING = ("query.variable_not_in_dataset", "query.variable_differs", "query.dataset_too_old")
@@ -65,8 +65,12 @@ def _supposed(member: Member, query: Query, own: DatasetShape | None) -> Dataset
 
 
 def part_of(catalogue: Catalogue, query: Query) -> Catalogue:
-    """Return the part of ``catalogue`` that a query uses, so that it can be said in a sentence elsewhere."""
-    used = tuple(catalogue.variable(code) for code in codes(query.cohort))
+    """Return the part of ``catalogue`` that a query uses, so that it can be said in a sentence elsewhere.
+
+    Without what it does not have: the query of another site may be about a version that has not come yet.
+    """
+    found = map(catalogue.find, codes(query.cohort))
+    used = tuple(variable for variable in found if variable is not None)
     alone = tuple(replace(variable, parents=()) for variable in used)
     return Catalogue(catalogue.name, catalogue.version, alone) if used else catalogue
 

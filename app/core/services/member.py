@@ -6,8 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from app.core.crypto import self_test
+from app.core.federation import catalogue_publishing, ceremony_messages, holdings, news, query_messages
 from app.core.federation import ceremony as ceremonies
-from app.core.federation import ceremony_messages, holdings, news, query_messages
+from app.core.federation.catalogue_publishing import CatalogueDesk
 from app.core.federation.ceremony import Ceremony, CeremonyStatus
 from app.core.federation.contributing import DatasetContributor
 from app.core.federation.evaluations import Evaluations
@@ -23,6 +24,7 @@ MESSAGE_TYPES = {
     **query_messages.MESSAGE_TYPES,
     **news.MESSAGE_TYPES,
     **holdings.MESSAGE_TYPES,
+    **catalogue_publishing.MESSAGE_TYPES,
 }
 
 
@@ -36,10 +38,11 @@ class Member:
         self.profile = profile
         self.site = profile.local_site(executor)
         self._post = post
-        self.dataset = ActiveDataset(profile, self.site.catalogue)
+        self.dataset = ActiveDataset(profile, self.site.catalogues)
         self.mailroom = Mailroom(self.site, MESSAGE_TYPES)
         self.coverage = Coverage(self.site, self.mailroom, self.dataset)
         self.ceremony = Ceremony(self.site, self.mailroom, post)
+        self.catalogues = CatalogueDesk(self.site, self.mailroom, post)
         self.evaluations = Evaluations(wake)
         self.desk = QueryDesk(self.site, self.mailroom, post, DatasetContributor(self.site), self.evaluations)
         self.ceremony.begin()
@@ -50,7 +53,9 @@ class Member:
         if status.state == ceremonies.READY:
             news.announce(self.site, self.mailroom)
             holdings.announce(self.site, self.mailroom, self.dataset.held)
+            self.catalogues.take_in()
             self.desk.advance()
+            self.catalogues.advance()
         return status
 
     def work(self) -> CeremonyStatus:

@@ -23,8 +23,10 @@ _STAGES = {ceremonies.READY: Stage.READY, ceremonies.FAILED: Stage.FAILED}
 def overview(owner: Owner) -> dict[str, Any]:
     """Return how this site stands, as it travels. Times are UTC ms, 0 for never or unknown.
 
-    ``stage`` as ``federation.status`` says it; ``relay`` has ``url``, ``state`` (none, connecting, connected, offline,
-    trouble) and the ``code`` of what is wrong. ``sites`` have ``reachable``: True, False, or None for unknown.
+    ``stage`` as ``federation.status`` says it; ``waiting_catalogue`` is the number of the latest version of the
+    catalogue that waits for a person to accept it, 0 for none. ``relay`` has ``url``, ``state`` (none, connecting,
+    connected, offline, trouble) and the ``code`` of what is wrong. ``sites`` have ``reachable``: True, False, or None
+    for unknown.
     """
     profile = owner.profile
     known, backup = membership(profile), profile.store.backups.last()
@@ -66,7 +68,7 @@ def _joining(profile: OpenProfile) -> dict[str, Any]:
         for each in found.sites
         if each.state != State.EXPIRED
     ]
-    nothing: dict[str, Any] = {"waiting_requests": 0, "open_queries": 0, "dataset": None}
+    nothing: dict[str, Any] = {"waiting_requests": 0, "open_queries": 0, "waiting_catalogue": 0, "dataset": None}
     return {"federation": found.name, "stage": found.stage.value, "sites": sites, "quorum": found.quorum, **nothing}
 
 
@@ -82,6 +84,7 @@ def _joined(owner: Owner) -> dict[str, Any]:
         "stage": stage.value,
         "sites": _sites(member, present, connected),
         "quorum": roster.quorum,
+        "waiting_catalogue": max((link.version for link in site.catalogues.waiting()), default=0),
         "dataset": _dataset(member),
         **_open(member),
     }

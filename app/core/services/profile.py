@@ -6,6 +6,7 @@ import os
 import secrets as os_random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ from app.core.crypto.passphrase import passphrase_from_file
 from app.core.crypto.secret_store import SecretStore
 from app.core.crypto.vault import PassphraseFile, StorageCipher, open_keyring
 from app.core.errors import Bug, EnvironmentProblem, UserError
+from app.core.federation.known_catalogues import FIRST, KnownCatalogues
 from app.core.federation.local_site import LocalSite
 from app.core.federation.public_file import PublicFederation, load_public_file
 from app.core.federation.roster import LIMIT as ROSTER_LIMIT
@@ -36,7 +38,7 @@ PRETEND_PASSPHRASE = "passphrase.txt"  # noqa: S105 - the name of a file
 _STORE = "secret store"
 _KEYRING, _PASSPHRASE_FILE = b"keyring", b"passphrase file"
 _SECRETS_FILE = "secrets.passphrase"
-_ROSTER, _SIGNATURES, _CATALOGUE = "roster", "roster signatures", "catalogue"
+_ROSTER, _SIGNATURES = "roster", "roster signatures"
 _PUBLIC_FILE = "federation.public"
 
 PassphraseSource = Callable[[], SecretBytes]
@@ -139,7 +141,7 @@ class OpenProfile:
         with self.store.database.atomic():
             self.store.settings.put(_ROSTER, codec.encode(roster.to_plain()))
             self.store.settings.put(_SIGNATURES, codec.encode(dict(signatures)))
-            self.store.settings.put(_CATALOGUE, catalogue.to_cbor())
+            self.store.settings.put(FIRST, catalogue.to_cbor())
 
     @property
     def roster(self) -> Roster | None:
@@ -153,12 +155,17 @@ class OpenProfile:
 
     @property
     def federation(self) -> PublicFederation | None:
-        """The federation's public side once its ceremony is done, else None; never that of an earlier roster."""
+        """The federation's public side once its ceremony is done, else None; never that of an earlier roster.
+
+        With the catalogue that is in force here, and the links that lead to it.
+        """
         path, roster = self.directory / _PUBLIC_FILE, self.roster
         federation = load_public_file(path) if path.is_file() else None
         if federation is None or roster is None or federation.roster.hash != roster.hash:
             return None
-        return federation
+        known = KnownCatalogues(self.store, roster.catalogue_hash)
+        chain = known.chain()
+        return replace(federation, catalogue=known.in_force, links=chain) if chain else federation
 
     @property
     def federation_id(self) -> bytes | None:
@@ -172,8 +179,8 @@ class OpenProfile:
 
     def local_site(self, executor: Executor, random: Callable[[int], bytes] = os_random.token_bytes) -> LocalSite:
         """Return what the protocols work with; raises UserError ``profile.no_federation``."""
-        roster, catalogue = self.roster, self.store.settings.get(_CATALOGUE)
-        if roster is None or catalogue is None:
+        roster = self.roster
+        if roster is None:
             raise UserError("profile.no_federation", path=str(self.directory))
         position = next(site.position for site in roster.sites if site.key == self.member_public)
         return LocalSite(
@@ -182,7 +189,7 @@ class OpenProfile:
             key=self.member_key,
             cipher=StorageCipher(self.root),
             roster=roster,
-            catalogue=Catalogue.from_cbor(catalogue),
+            catalogues=KnownCatalogues(self.store, roster.catalogue_hash),
             position=position,
             executor=executor,
             clock=self.clock,

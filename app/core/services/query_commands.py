@@ -85,8 +85,8 @@ def show(context: Context, values: Values) -> Result:
     member = context.owner.member
     id = asking.find_query(member, values.text("id", _ID))
     values.done()
-    view = asking.show(member, id)
-    return {**asking.view_to_plain(view), "catalogue": explaining.part_of(member.site.catalogue, view.query).to_cbor()}
+    view, catalogue = asking.show(member, id), member.site.catalogue_of(member.desk.heard(id).request.meanings)
+    return {**asking.view_to_plain(view), "catalogue": explaining.part_of(catalogue, view.query).to_cbor()}
 
 
 @command("query.cancel", online=True)

@@ -25,8 +25,8 @@ def show_request(context: Context, values: Values) -> Result:
     """Return one request, and as bytes what a sentence about it needs: the query, and its part of the catalogue."""
     id = _request(context, values)
     values.done()
-    view, catalogue = requests.show(context.owner.member, id), context.owner.member.site.catalogue
-    asked = view.request.query
+    view, site = requests.show(context.owner.member, id), context.owner.member.site
+    asked, catalogue = view.request.query, site.catalogue_of(view.request.meanings)
     return {**view.to_plain(), "query": asked.to_cbor(), "catalogue": part_of(catalogue, asked).to_cbor()}
 
 

@@ -90,7 +90,7 @@ def show(member: Member, id: bytes) -> RequestView:
         id=id,
         asker=asker.name,
         contact=asker.contact,
-        text=format_cohort(request.query.cohort, site.catalogue),
+        text=format_cohort(request.query.cohort, site.catalogue_of(request.meanings)),
         purpose=request.purpose,
         state=_state(site.position, session, heard),
         code=heard.declined.get(site.position, "") or failure_of(session),

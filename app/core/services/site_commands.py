@@ -16,7 +16,7 @@ def show(context: Context, values: Values) -> Result:
 
 @command("catalogue.show", passive=True)
 def catalogue(context: Context, values: Values) -> Result:
-    """Return the federation's catalogue, and which sites hold what of it.
+    """Return the version of the federation's catalogue that is in force here, and which sites hold what of it.
 
     ``have`` (may be missing) is the hash of a catalogue that the client has: it does not get that one again. Returns
     ``catalogue`` (canonical bytes, empty if the client has it), ``hash``, ``held`` (at how many sites, by code),
@@ -27,7 +27,7 @@ def catalogue(context: Context, values: Values) -> Result:
     values.done()
     member = context.owner.member
     found = member.coverage.sites()
-    hash_ = member.site.roster.catalogue_hash
+    hash_ = member.site.catalogues.hash
     return {
         "catalogue": b"" if have == hash_ else member.site.catalogue.to_cbor(),
         "hash": hash_,

@@ -14,8 +14,9 @@ two tables and nothing else (no view, trigger, index or virtual table)::
 
 ``residue`` has, for each sealed column, block and prime, the blob of :func:`app.core.crypto.format.pack_residue` of
 (c0, c1), under the id ``((column · 8 + prime) << 20) | block``: residue after residue, so that a query reads what it
-needs in long runs. Column 0 says which slots hold a patient; the variables' columns follow in the catalogue's order. A
-package is written with its rows in the order of their ids.
+needs in long runs. Column 0 says which slots hold a patient; the variables' columns follow in the catalogue's order. An
+imported dataset is written in the order of the ids, so that they also lie in it; a package column after column, each in
+the order in which its blocks were sealed.
 
 Nobody needs a key to check sizes, hashes and signature; nobody learns a number of patients from it but by blocks.
 """
@@ -55,6 +56,11 @@ _SQLITE_HEADER = struct.Struct(">16sHBB")
 def residue_id(column: int, prime: int, block: int) -> int:
     """Return the id of one residue."""
     return (column * MAX_PRIMES + prime) << BLOCK_BITS | block
+
+
+def stored_size(parameters: ParameterSet, residues: int) -> int:
+    """Return about how many bytes of a file one block of a column takes: the pages' own share is a sixteenth."""
+    return residues * own_format.residue_size(parameters) * 17 // 16
 
 
 def open_for_writing(path: Path, *, durable: bool = True) -> sqlite3.Connection:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,28 +40,38 @@ _STEP = "data.step.importing"
 
 @dataclass(frozen=True)
 class Expected:
-    """What a package must agree with: the federation's id, transcript hash, catalogue and parameter set."""
+    """What a package must agree with: the federation's id, transcript hash, catalogue and parameter set.
+
+    ``others`` are further versions of the catalogue that are known; they are looked at only where they are needed.
+    """
 
     federation: bytes
     transcript: bytes
     catalogue: Catalogue
     parameters: ParameterSet
+    others: Iterable[Catalogue] = ()
 
 
 @dataclass(frozen=True)
 class Imported:
-    """The dataset's row; whether it was there already; whether its preparer was pinned just now."""
+    """The dataset's row; whether it was there already; whether its preparer was pinned just now.
+
+    ``unusable`` are the codes of variables that cannot be asked about with the catalogue in force.
+    """
 
     dataset: DatasetRow
     already: bool
     pinned: bool
+    unusable: tuple[str, ...] = ()
 
 
-def check_belongs(header: Header, expected: Expected) -> None:
+def check_belongs(header: Header, expected: Expected) -> tuple[str, ...]:
     """Refuse the dataset of another federation, ceremony or parameter set, and variables that mean something else.
 
-    Raises UserError ``package.other_federation``, ``package.other_ceremony``, ``package.other_parameters``,
-    ``package.unknown_variable``, ``package.meaning_differs``; ProtocolViolation ``package.wrong_columns``.
+    A variable may be that of another version of the catalogue that is known here. Return the codes of those that are:
+    the version in force lacks them or means something else. Raises UserError ``package.other_federation``,
+    ``package.other_ceremony``, ``package.other_parameters``, ``package.unknown_variable``, ``package.meaning_differs``;
+    ProtocolViolation ``package.wrong_columns``.
     """
     if header.federation != expected.federation:
         raise UserError("package.other_federation")
@@ -71,19 +81,30 @@ def check_belongs(header: Header, expected: Expected) -> None:
         raise UserError("package.other_parameters", found=header.parameters, expected=expected.parameters.name)
     if header.residues > expected.parameters.levels:
         raise ProtocolViolation("package.malformed", part="residues")
-    parts: dict[str, list[str]] = {}
     if header.columns[:1] != (SealedColumn(PRESENT.variable, PRESENT_MEANING, PRESENT.part),):
         raise ProtocolViolation("package.wrong_columns", variable=PRESENT.part)
+    parts: dict[tuple[str, bytes], list[str]] = {}
     for column in header.columns[1:]:
-        variable = expected.catalogue.find(column.variable)
-        if variable is None:
-            raise UserError("package.unknown_variable", variable=column.variable)
-        if expected.catalogue.meaning(variable.code) != column.meaning:
-            raise UserError("package.meaning_differs", variable=column.variable)
-        parts.setdefault(column.variable, []).append(column.part)
-    for code, found in parts.items():
-        if found != [column.part for column in expected.catalogue.variable(code).columns]:
-            raise ProtocolViolation("package.wrong_columns", variable=code)
+        parts.setdefault((column.variable, column.meaning), []).append(column.part)
+    if len({code for code, _ in parts}) != len(parts):
+        raise ProtocolViolation("package.malformed", part="columns")
+    _take_known(parts, expected.catalogue)
+    unusable = tuple(sorted(code for code, _ in parts))
+    for catalogue in expected.others if parts else ():
+        _take_known(parts, catalogue)
+    for code, _ in parts:
+        unknown = expected.catalogue.find(code) is None
+        raise UserError("package.unknown_variable" if unknown else "package.meaning_differs", variable=code)
+    return unusable
+
+
+def _take_known(parts: dict[tuple[str, bytes], list[str]], catalogue: Catalogue) -> None:
+    """Take out of ``parts`` (by code and meaning) the variables of this catalogue; they must have all their columns."""
+    for code, meaning in list(parts):
+        if catalogue.means(code, meaning):
+            found = parts.pop((code, meaning))
+            if found != [column.part for column in catalogue.variable(code).columns]:
+                raise ProtocolViolation("package.wrong_columns", variable=code)
 
 
 def verify_residues(package: Package, parameters: ParameterSet, job: Job) -> None:
@@ -120,21 +141,21 @@ def importing(
 ) -> Steps[Imported]:
     """As :func:`import_package`, with a pause after every column, in which the profile serves others."""
     job = job or Job()
-    with open_package(path) as package, profile.imports.one_at_a_time(package.header.dataset):
-        check_belongs(package.header, expected)
+    with open_package(path, job.cancel) as package, profile.imports.one_at_a_time(package.header.dataset):
+        unusable = check_belongs(package.header, expected)
         pinned = _check_preparer(profile, package.manifest.preparer, preparer)
         package.check_complete()
         known = profile.datasets.get(package.header.dataset)
         if known is not None:
             if known.manifest_hash != package.manifest_hash:
                 raise ProtocolViolation("package.id_reused")
-            return Imported(known, already=True, pinned=False)
+            return Imported(known, already=True, pinned=False, unusable=unusable)
         try:
             yield from _copy(package, profile, expected.parameters, now, job)
         except ProtocolViolation:
             _abandon(profile, package.header.dataset)
             raise
-        return Imported(_activate(package, profile, now), already=False, pinned=pinned)
+        return Imported(_activate(package, profile, now), already=False, pinned=pinned, unusable=unusable)
 
 
 def remove_dataset(profile: Profile, dataset: bytes, *, active_too: bool = False) -> None:

@@ -160,9 +160,42 @@ CREATE TABLE drafts (
 ) STRICT;
 """
 
+
+def _catalogues(database: Database) -> None:
+    """Published versions of the catalogue, and how one follows another."""
+    database.executescript(_CATALOGUES)
+
+
+_CATALOGUES = """
+CREATE TABLE catalogue_links (
+    catalogue BLOB NOT NULL,
+    previous BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    author INTEGER NOT NULL,
+    published INTEGER NOT NULL,
+    signature BLOB NOT NULL,
+    note TEXT NOT NULL,
+    received INTEGER NOT NULL,
+    refused TEXT NOT NULL,
+    PRIMARY KEY (catalogue, previous, author)
+) STRICT;
+
+CREATE TABLE catalogues (
+    hash BLOB PRIMARY KEY,
+    version INTEGER NOT NULL,
+    content BLOB NOT NULL,
+    received INTEGER NOT NULL,
+    accepted INTEGER,
+    in_force INTEGER NOT NULL CHECK (in_force IN (0, 1)),
+    CHECK (in_force = 0 OR accepted IS NOT NULL)
+) STRICT;
+CREATE UNIQUE INDEX one_catalogue_in_force ON catalogues(in_force) WHERE in_force = 1;
+"""
+
 _STEPS: tuple[tuple[str, Callable[[Database], None]], ...] = (
     ("0001_first", _first),
     ("0002_cohorts", _cohorts),
+    ("0003_catalogues", _catalogues),
 )
 
 KNOWN = frozenset(name for name, _ in _STEPS)

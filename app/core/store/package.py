@@ -15,6 +15,7 @@ from pathlib import Path
 from app.core.crypto import format as own_format
 from app.core.crypto.parameters import ParameterSet
 from app.core.errors import ConsiliumError, EnvironmentProblem, ProtocolViolation
+from app.core.jobs.job import CancelToken
 from app.core.store.dataset_file import (
     DOCUMENT_TABLE,
     RESIDUE_TABLE,
@@ -97,12 +98,12 @@ class Package:
 
 
 @contextmanager
-def open_package(path: Path) -> Iterator[Package]:
+def open_package(path: Path, cancel: CancelToken | None = None) -> Iterator[Package]:
     """Open a file that may be a hostile package, read-only, running nothing that is in it.
 
-    Raises ProtocolViolation: ``package.not_a_package``, ``package.newer``, ``package.truncated``,
-    ``package.damaged``, ``package.foreign_content``, ``package.malformed``, ``package.altered``,
-    ``package.bad_signature``.
+    That reads the whole file once, to see that its pages hang together; ``cancel`` interrupts it. Raises Cancelled;
+    ProtocolViolation: ``package.not_a_package``, ``package.newer``, ``package.truncated``, ``package.damaged``,
+    ``package.foreign_content``, ``package.malformed``, ``package.altered``, ``package.bad_signature``.
     """
     check_file(path)
     with package_problems(path):
@@ -112,8 +113,7 @@ def open_package(path: Path) -> Iterator[Package]:
             found = {(kind, name, sql) for kind, name, sql in _schema(connection)}
             if found != {("table", "document", DOCUMENT_TABLE), ("table", "residue", RESIDUE_TABLE)}:
                 raise ProtocolViolation("package.foreign_content")
-            if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                raise ProtocolViolation("package.damaged")
+            _check_pages(connection, cancel or CancelToken())
             names = {name for (name,) in connection.execute("SELECT name FROM document LIMIT 5")}
             if names != {"header", "manifest", "signature", "report"}:
                 raise ProtocolViolation("package.foreign_content")
@@ -133,6 +133,18 @@ def package_problems(path: Path) -> Iterator[None]:
         raise
     except UnicodeDecodeError as error:  # SQLite quotes a broken schema, and Python cannot read the quotation
         raise ProtocolViolation("package.damaged") from error
+
+
+def _check_pages(connection: sqlite3.Connection, cancel: CancelToken) -> None:
+    cancel.check()
+    with cancel.interrupting(connection.interrupt):
+        try:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.OperationalError:
+            cancel.check()  # it was interrupted
+            raise
+    if found != "ok":
+        raise ProtocolViolation("package.damaged")
 
 
 def _schema(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:

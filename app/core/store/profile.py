@@ -23,6 +23,7 @@ from typing import Self
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.files import private_directory
 from app.core.store.blobs import BlobStore
+from app.core.store.catalogues import Catalogues
 from app.core.store.cohorts import Cohorts, Drafts
 from app.core.store.database import SiteDatabase
 from app.core.store.dataset_file import journal_of
@@ -63,6 +64,7 @@ class Profile:
         self.backups = Backups(database)
         self.cohorts = Cohorts(database)
         self.drafts = Drafts(database)
+        self.catalogues = Catalogues(database)
         self.datasets = Datasets(database)
         self.imports = Imports(database)
         self.preparers = Preparers(database)

@@ -188,7 +188,7 @@ def test_the_overview_before_there_is_a_federation(tmp_path: Path) -> None:
     assert found == {
         "site": "South", "pretend": False, "relay": {"url": "", "state": "none", "code": ""}, "backup": 0,
         "federation": "", "stage": "none", "sites": [], "quorum": 0,
-        "waiting_requests": 0, "open_queries": 0, "dataset": None,
+        "waiting_requests": 0, "open_queries": 0, "waiting_catalogue": 0, "dataset": None,
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from app.core.errors import EnvironmentProblem
 from app.core.store.database import SiteDatabase
 from app.core.store.problems import database_problems
 
-SCHEMA = "9027e2b61bad0b6b47b4536acfbd6f84edd1a1dc0d1a4f605102839f31174c29"
+SCHEMA = "ab46a436cf6b1adcb8830eb7a5ac39bf901156cee7195ac33e2d88ec78fbb75c"
 """Migrations never change once they have landed: this hash changes only when a step is added."""
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.core.errors import ConsiliumError, EnvironmentProblem, ProtocolViolation
-from app.core.jobs.job import Job
+from app.core.jobs.job import Cancelled, CancelToken, Job
 from app.core.store.dataset_file import PAGE_SIZE, DatasetReader, open_for_writing, residue_id
 from app.core.store.documents import Header
 from app.core.store.importing import verify_residues
@@ -172,3 +172,14 @@ def test_the_vector_of_format_1_still_loads() -> None:
     with DatasetReader(VECTOR, TEST) as reader:
         residue = hashlib.sha256(reader.residue(3, 1, 0).tobytes())
     assert residue.hexdigest() == "7b90dfc90d3dc6992ae04c4dcb09cf00e3e5f06d52ef513ff2cf42a0bc723a25"
+
+
+def test_a_cancelled_look_ends_before_the_file_is_read(tmp_path: Path) -> None:
+    maker = Maker(tmp_path)
+    path, _ = maker.package(maker.table())
+    token = CancelToken()
+    with open_package(path, token):
+        pass
+    token.cancel()
+    with pytest.raises(Cancelled), open_package(path, token):
+        pass
