@@ -48,6 +48,7 @@ class Settings:
     missing: frozenset[str] = frozenset({""})
     sheet: str | None = None
     dictionary: Path | None = None
+    identifiers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,10 @@ class Long:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A staged table. ``patient`` is the column that names the patient, where the format itself says which."""
+    """A staged table. ``patient`` is the column that names the patient, where the format itself says which.
+
+    ``left_out`` are columns that were not read, because the format says that they tell who a patient is.
+    """
 
     source: str
     name: str
@@ -94,6 +98,7 @@ class Table:
     columns: tuple[Column, ...]
     patient: str | None = None
     long: Long | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
