@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.core.catalogue.model import Catalogue, Kind, Label, Level, Variable
+from app.core.catalogue.model import Catalogue, Column, Kind, Label, Level, Variable
 from app.core.crypto.identity import MemberKey
 from app.core.crypto.parameters import INSECURE_TEST_PARAMETERS, ParameterSet
 from app.core.jobs.job import Job
@@ -19,11 +20,12 @@ from app.core.preparation.encrypting import begin_worker
 from app.core.preparation.mapping import Mapping, parse_mapping
 from app.core.preparation.preparer import PreparerKey
 from app.core.preparation.sealing import Target, seal_table, worker_arguments
-from app.core.preparation.table import ClearTable, read_table
+from app.core.preparation.table import ClearTable
 from app.core.secret import SecretBytes
 from app.core.store.dataset_file import DatasetReader
 from app.core.store.documents import Header
 from app.core.store.importing import Expected
+from tests.clear_tables import clear_table
 from tests.crypto_parties import Parties
 
 TEST = INSECURE_TEST_PARAMETERS
@@ -119,8 +121,14 @@ class Maker:
 
     def table(self, patients: int = 30, seed: int = 1) -> ClearTable:
         """Return a table of made-up patients."""
-        path = write_csv(self.directory / f"input-{patients}-{seed}.csv", rows(patients, seed))
-        return read_table(path, mapping(), self.catalogue)
+        values = {"": None, "2": "f"}
+        return clear_table(
+            self.catalogue,
+            [
+                {"smoker": smoker == "1", "sex": values.get(sex, sex), "age": Decimal(age) if age else None}
+                for _, smoker, sex, age in rows(patients, seed)
+            ],
+        )
 
     def package(
         self,
@@ -146,18 +154,34 @@ class Maker:
         )
         return path, header
 
-    def counts(self, path: Path) -> list[int]:
-        """Decrypt every column of a dataset file and count its ones; every slot must be 0 or 1."""
+    def slots(self, path: Path, column: int) -> NDArray[np.int64]:
+        """Decrypt one column of a dataset file, block after block."""
         with DatasetReader(path, self.parameters) as reader:
-            found = []
-            for column in range(len(reader.header.columns)):
-                total = 0
-                for block in range(reader.header.blocks):
-                    ciphertext = np.stack(
-                        [reader.residue(column, prime, block) for prime in range(reader.header.residues)], axis=1
-                    )
-                    slots = self.people.decrypt(ciphertext)
-                    assert set(np.unique(slots)) <= {0, 1}
-                    total += int(slots.sum())
-                found.append(total)
-        return found
+            primes = range(reader.header.residues)
+            blocks = [
+                np.stack([reader.residue(column, prime, block) for prime in primes], axis=1)
+                for block in range(reader.header.blocks)
+            ]
+        return np.concatenate([self.people.decrypt(block) for block in blocks])
+
+    def counts(self, path: Path) -> list[int]:
+        """Decrypt every column of a dataset file, which must hold bits or digits, and count who has another than 0."""
+        with DatasetReader(path, self.parameters) as reader:
+            bounds = [Column(column.variable, column.part).bound for column in reader.header.columns]
+        found = [self.slots(path, column) for column in range(len(bounds))]
+        assert all(slots.min() >= 0 and slots.max() < bound for slots, bound in zip(found, bounds, strict=True))
+        return [int(np.count_nonzero(slots)) for slots in found]
+
+    def rows(self, path: Path, patients: int) -> list[tuple[int, ...]]:
+        """Decrypt every patient's values, sorted; the slots after theirs must be empty."""
+        with DatasetReader(path, self.parameters) as reader:
+            count = len(reader.header.columns)
+        values = np.stack([self.slots(path, column) for column in range(count)])
+        assert not values[:, patients:].any()
+        return sorted(map(tuple, values[:, :patients].T.tolist()))
+
+
+def clear_rows(table: ClearTable) -> list[tuple[int, ...]]:
+    """Return every patient's values of a clear table, as :meth:`Maker.rows`."""
+    values = np.stack([table.values(column) for column in range(len(table.columns))])
+    return sorted(map(tuple, values.T.tolist()))

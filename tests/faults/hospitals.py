@@ -33,8 +33,8 @@ from app.core.federation.relay_client import RelayPost
 from app.core.federation.trust import RelayAddress
 from app.core.preparation.encrypting import begin_worker
 from app.core.preparation.preparer import PreparerKey
+from app.core.preparation.reading import read_table
 from app.core.preparation.sealing import Target, seal_table, worker_arguments
-from app.core.preparation.table import read_table
 from app.core.query.oracle import count
 from app.core.query.text import parse
 from app.core.secret import SecretBytes

@@ -1,7 +1,9 @@
 """Run some work again and again in child processes, each killed (SIGKILL) at another call of our own functions.
 
 Started as ``python -m tests.faults.killing WORK DIRECTORY POINTS``, because a process with threads must not fork. For
-each point the work is done until the kill, what lies on the disk is judged, and the work is done again to its end.
+each point the work is done until the kill, what lies on the disk is judged, and the work is done again to its end. The
+points are spread over the whole work; those of ``finish`` are the very last calls of a preparation, where the package
+is completed and gets its name.
 """
 
 from __future__ import annotations
@@ -15,13 +17,15 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
+from app.core.catalogue.model import Catalogue
 from app.core.errors import UserError
 from app.core.jobs.job import Job
 from app.core.preparation.sealing import refuse_existing
 from app.core.store.importing import import_package, verify_residues
 from app.core.store.package import open_package
 from app.core.store.profile import Profile
-from tests.packages import TEST, Maker
+from tests.clear_tables import KINDS, clear_table, people
+from tests.packages import TEST, Maker, clear_rows
 
 _OURS = tuple(os.path.join("app", "core", part) for part in ("store", "preparation", "files"))
 
@@ -29,13 +33,13 @@ _OURS = tuple(os.path.join("app", "core", part) for part in ("store", "preparati
 def main() -> None:
     """Do what the command line says and print how many children were killed."""
     work, directory, points = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    fault = {"prepare": Preparing, "import": Importing}[work](directory)
+    fault = {"prepare": Preparing, "finish": Preparing, "import": Importing}[work](directory)
     fault.begin()
     total = count_calls(fault.work)
     fault.begin()
     killed = 0
     for point in range(points):
-        killed += killed_at(fault.work, 1 + point * total // points)
+        killed += killed_at(fault.work, total - point if work == "finish" else 1 + point * total // points)
         fault.judge_half()
         fault.work()
         fault.judge_whole()
@@ -44,14 +48,15 @@ def main() -> None:
 
 
 class Preparing:
-    """A preparation of three blocks a column."""
+    """A preparation of three blocks a column, of bits and of digits."""
 
     def __init__(self, directory: Path) -> None:
-        self.maker = Maker(directory)
-        self.table = self.maker.table(2100)
+        catalogue = Catalogue("Bits and digits", 1, (KINDS.variable("smoker"), KINDS.variable("weight")))
+        self.maker = Maker(directory, catalogue=catalogue)
+        self.table = clear_table(catalogue, people(2100))
         self.maker.package(self.table, "warm-up.consilium")
         self.output = directory / "a.consilium"
-        self.expected = [self.table.count(column) for column in range(7)]
+        self.expected = clear_rows(self.table)
 
     def begin(self) -> None:
         self.output.unlink(missing_ok=True)
@@ -69,7 +74,7 @@ class Preparing:
 
     def judge_whole(self) -> None:
         self.check()
-        assert self.maker.counts(self.output) == self.expected
+        assert self.maker.rows(self.output, 2100) == self.expected  # every patient has one slot in all columns
         assert [path.name for path in self.output.parent.iterdir() if path.name.startswith(".")] == []
 
     def check(self) -> None:

@@ -32,7 +32,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and fo
 
 
 @posix
-@pytest.mark.parametrize("work", ["prepare", "import"])
+@pytest.mark.parametrize("work", ["prepare", "finish", "import"])
 def test_killed_anywhere_it_goes_on(work: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.faults.killing", work, str(tmp_path), "40"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -86,15 +86,16 @@ def filling_up(pages: int) -> Callable[..., sqlite3.Connection]:
     return opened
 
 
-@pytest.mark.parametrize("module", ["app.core.preparation.work_file", "app.core.preparation.sealing"])
-def test_a_full_disk_while_preparing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+@pytest.mark.parametrize("pages", [2, 10])
+def test_a_full_disk_while_preparing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
     maker = Maker(tmp_path)
     table = maker.table(5000)
     with monkeypatch.context() as patch:
-        patch.setattr(f"{module}.open_for_writing", filling_up(10))
+        patch.setattr("app.core.preparation.work_file.open_for_writing", filling_up(pages))
         with pytest.raises(EnvironmentProblem, match=r"disk\.full"):
             maker.package(table)
     assert {path.name for path in tmp_path.iterdir() if "consilium" in path.name} <= {
+        ".a.consilium.resume",
         ".a.consilium.work",
         ".a.consilium.work-journal",
     }

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.core.preparation.table import read_table
+from app.core.preparation.reading import read_table
 from app.core.store.dataset_file import DatasetReader
 from tests.packages import CATALOGUE, TEST, Maker, mapping
 
@@ -40,7 +40,7 @@ def test_sealed_columns_are_the_catalogues_bits(
     expected = Counter(
         (True, *(bit for v in CATALOGUE for bit in v.encode(VALUES[v.code][row[v.code]]))) for row in rows
     )
-    clear = np.stack([table.column(column) for column in range(len(table.columns))])
+    clear = np.stack([table.values(column) for column in range(len(table.columns))])
     assert Counter(tuple(map(bool, bits)) for bits in clear.T) == expected
 
     maker = Maker(tmp_path)

@@ -15,6 +15,7 @@ from app.core.crypto.passphrase import lock, passphrase_from_text
 from app.core.crypto.recovery import make_backup, make_words
 from app.core.crypto.vault import StorageCipher
 from app.core.federation.envelope import Envelope, seal_body, sign
+from app.core.preparation.recontact import Recontact, locked
 from app.core.secret import SecretBytes
 
 DIRECTORY = Path(__file__).parent / "keys-v1"
@@ -26,6 +27,7 @@ FEDERATION = bytes(range(32, 64))
 PASSPHRASE = passphrase_from_text("correct horse battery staple – Zürich")
 ATTACHMENTS = {"dealt share": b"sealed share", "pad keys": b"sealed pads", "ceremony salt": bytes(32)}
 PLAINTEXT = b"Only the combined, protected result is ever decrypted."
+RECONTACT = Recontact("Lausanne", 1_767_225_600_000, {"0123-4567-89AB": "patient 1", "CDEF-GHJK-MNPQ": "patient 2"})
 ENVELOPE = Envelope(
     federation=FEDERATION,
     type="query.request",
@@ -63,6 +65,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "recovery_code.txt": lambda: make_words(ROOT, FEDERATION).short.encode() + b"\n",
     "envelope.cbor": lambda: sign(ENVELOPE, MEMBER),
     "sealed_body.cbor": _sealed_body,
+    "recontact.passphrase": lambda: locked(RECONTACT, PASSPHRASE),
 }
 
 

@@ -42,8 +42,11 @@ class Kind(IntEnum):
 
 def pack_words(residues: Array) -> bytes:
     """Return 6 bytes little endian for each number in [0, 2^48), in C order."""
-    words = np.ascontiguousarray(residues, dtype="<i8")
-    return words.view(np.uint8).reshape(-1, 8)[:, :6].tobytes()
+    words = np.ascontiguousarray(residues, dtype="<i8").view("<u2").reshape(-1, 4)
+    packed = np.empty((len(words), 3), "<u2")
+    for place in range(3):  # three long copies take a fifth of the time of one with many short rows
+        packed[:, place] = words[:, place]
+    return packed.tobytes()
 
 
 def unpack_words(data: bytes | memoryview, offset: int, count: int) -> Array:

@@ -117,7 +117,7 @@ class Context:
             return data[_HEADER.size :]
         if compression != _COMPRESSION_ZSTD:
             raise EnvironmentProblem("crypto.seal_format")
-        return zstandard.ZstdDecompressor().decompressobj().decompress(data[_HEADER.size :])
+        return zstandard.ZstdDecompressor().decompress(memoryview(data)[_HEADER.size :])
 
     def saved_bytes(self, target: Any) -> bytes:
         """Return SEAL's own bytes of a ciphertext or key, uncompressed: the bytes it was loaded from."""

@@ -1,26 +1,23 @@
-"""Seal a table into a package: a map over (column, block) tasks handed to an executor, then one sorted, signed file.
+"""Seal a table into a package: a map over (column, block) tasks handed to an executor, then one signed file.
 
-Patients fill blocks of N slots in a secret random order; unused slots are zero. A task carries the packed bits of one
-block of one column to a worker (which was given parameter set and public key once) and brings back its residues as
-packed blobs. Few tasks are under way at a time, so memory does not grow with the number of patients. What was
-sealed is kept in a :class:`WorkFile`, so that a preparation which was killed goes on where it stopped.
-
-At the end the residues are read once in the order of their ids, hashed for the manifest and written to a new file,
-which takes the output's name when it is whole.
+Patients fill blocks of N slots in a secret random order; unused slots are zero. A task carries the values of one block
+of one column to a worker (which was given parameter set and public key once) and brings back its residues as packed
+blobs, and their hash. Few tasks are under way at a time, so memory does not grow with the number of patients. What is
+sealed goes into a :class:`WorkFile`, so that a preparation which was killed goes on where it stopped; when it is whole
+it takes the output's name.
 """
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -28,23 +25,23 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from numpy.typing import NDArray
 
-from app.core.crypto.format import residue_size
 from app.core.crypto.identity import MemberPublicKey
 from app.core.crypto.parameters import ParameterSet
 from app.core.errors import EnvironmentProblem, ProtocolViolation, UserError
-from app.core.files import disk_problems, replacing
-from app.core.jobs.job import Job, Meter
+from app.core.files import disk_problems
+from app.core.jobs.job import Job
 from app.core.jobs.pool import map_unordered
 from app.core.preparation.encrypting import Task, seal_block
 from app.core.preparation.preparer import PreparerKey
 from app.core.preparation.report import make_report
-from app.core.preparation.table import ClearTable
 from app.core.preparation.work_file import WorkFile, remove_finished, work_path
 from app.core.secret import SecretBytes
-from app.core.store.dataset_file import open_for_writing, residue_id
+from app.core.store.dataset_file import stored_size
 from app.core.store.documents import REPORT_PURPOSE, Header, Manifest
 from app.core.store.package import open_package
-from app.core.store.problems import database_problems
+
+if TYPE_CHECKING:
+    from app.core.preparation.table import ClearTable
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,14 @@ class Target:
 def worker_arguments(target: Target) -> tuple[str, bytes, int]:
     """Return the arguments of :func:`.encrypting.begin_worker`."""
     return target.parameters.name, target.public_key, target.residues
+
+
+def in_flight(workers: int) -> int:
+    """Return how many blocks to have under way: enough that no worker waits while what came is made safe on the disk.
+
+    A block takes one to two megabytes of memory while it is under way.
+    """
+    return 2 * workers + 16
 
 
 def seal_table(
@@ -92,21 +97,17 @@ def seal_table(
     with WorkFile.open(
         work_path(output), header, table, public_key=target.public_key, preparer=preparer, random=random
     ) as work:
-        for half_written in output.parent.glob(f".{glob.escape(output.name)}.*.part"):  # by a process that was killed
-            half_written.unlink()
         tasks = len(work.header.columns) * work.header.blocks
-        done = work.count()
-        _check_space(output, (2 * tasks - done) * target.residues * residue_size(target.parameters))
-        meter = job.meter("data.step.sealing", tasks, done)
+        _check_space(output, (tasks - work.done) * stored_size(target.parameters, target.residues))
+        meter = job.meter("data.step.sealing", tasks, work.done)
         pending = _tasks(table, work, target.parameters.slots)
-        for task, blobs in map_unordered(executor, seal_block, pending, in_flight=in_flight, cancel=job.cancel):
-            work.put(task.column, task.block, blobs)
+        for task, sealed in map_unordered(executor, seal_block, pending, in_flight=in_flight, cancel=job.cancel):
+            work.put(task.column, task.block, sealed)
             meter.advance()
         report = target.site.seal_to(
             REPORT_PURPOSE, make_report(table, work.header.dataset, work.header.created), work.header.hash
         )
-        _write_package(output, work, report, preparer, job)
-        work.remove()
+        _finish(output, work, report, preparer, job)
         return work.header
 
 
@@ -151,49 +152,25 @@ def _tasks(table: ClearTable, work: WorkFile, slots: int) -> Iterator[Task]:
         missing = [block for block in range(work.header.blocks) if not work.has(column, block)]
         if not missing:
             continue
-        bits = table.column(column)[order]
+        values = table.values(column)
         for block in missing:
-            part = np.zeros(slots, np.uint8)
-            filled = bits[block * slots : (block + 1) * slots]
-            part[: len(filled)] = filled
-            yield Task(column, block, np.packbits(part).tobytes())
+            patients = order[block * slots : (block + 1) * slots]
+            yield Task(column, block, values[patients].tobytes())
 
 
-def _write_package(output: Path, work: WorkFile, report: bytes, preparer: PreparerKey, job: Job) -> None:
-    columns = len(work.header.columns)
-    meter = job.meter("data.step.writing", columns)
-    with replacing(output) as temporary:  # noqa: SIM117 - the inner one closes the file before the outer renames it
-        with closing(open_for_writing(temporary, durable=False)) as connection, database_problems(temporary):
-            connection.execute("BEGIN")
-            hashes = tuple(_copy_column(connection, work, column, meter) for column in range(columns))
-            header = work.header.encode()
-            manifest = Manifest(
-                header=hashlib.sha256(header).digest(),
-                report=hashlib.sha256(report).digest(),
-                blocks=hashes,
-                preparer=preparer.public,
-            ).encode()
-            documents = {
-                "header": header,
-                "manifest": manifest,
-                "signature": preparer.sign(manifest),
-                "report": report,
-            }
-            connection.executemany("INSERT INTO document VALUES (?, ?)", documents.items())
-            connection.execute("COMMIT")
-
-
-def _copy_column(connection: sqlite3.Connection, work: WorkFile, column: int, meter: Meter) -> bytes:
-    """Copy one column's residues in the order of their ids; return its blocks' hashes one after the other."""
-    header = work.header
-    hashes = [hashlib.sha256() for _ in range(header.blocks)]
-    for prime in range(header.residues):
-        for block in range(header.blocks):
-            blob = work.get(column, prime, block)
-            hashes[block].update(blob)
-            connection.execute("INSERT INTO residue VALUES (?, ?)", (residue_id(column, prime, block), blob))
-    meter.advance()
-    return b"".join(each.digest() for each in hashes)
+def _finish(output: Path, work: WorkFile, report: bytes, preparer: PreparerKey, job: Job) -> None:
+    meter = job.meter("data.step.writing", len(work.header.columns))
+    hashes = []
+    for column in range(len(work.header.columns)):
+        hashes.append(work.digests(column))
+        meter.advance()
+    manifest = Manifest(
+        header=hashlib.sha256(work.header.encode()).digest(),
+        report=hashlib.sha256(report).digest(),
+        blocks=tuple(hashes),
+        preparer=preparer.public,
+    ).encode()
+    work.finish(output, {"manifest": manifest, "signature": preparer.sign(manifest), "report": report})
 
 
 def _check_space(output: Path, needed: int) -> None:

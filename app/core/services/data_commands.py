@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeVar
 
+from app.core.errors import UserError
+from app.core.preparation.comparing import Change
 from app.core.services import data as service
 from app.core.services import datasets
 from app.core.services.commands import Context, Result, Steps, Values, command
-from app.core.services.datasets import Dataset, Distribution
+from app.core.services.datasets import Bin, Dataset, Distribution
 from app.core.store import importing
-from app.core.store.datasets import ImportRow
+from app.core.store.datasets import DatasetRow, ImportRow
 from app.core.store.documents import fingerprint, fingerprint_words
 
 T = TypeVar("T")
@@ -22,19 +24,23 @@ _ID = 64
 def import_(context: Context, values: Values) -> Steps:
     """Make the package at ``package`` the active dataset, if ``preparer`` (a fingerprint; None: anyone) signed it.
 
-    The same package again goes on where an import was cut off or cancelled.
+    The same package again goes on where an import was cut off or cancelled. ``changes`` are those of ``data.compare``
+    since the version before, None if there is none.
     """
     package, preparer = values.path("package"), values.optional_text("preparer", 200)
     values.done()
     done = yield from _now_and_then(
         service.importing_dataset(package, context.profile, preparer=preparer, job=context.job)
     )
+    before = datasets.version_before(context.profile.store, done.dataset)
     return {
         "dataset": done.dataset.id.hex(),
         "version": done.dataset.version,
+        "changes": None if before is None else _comparison(context, before, done.dataset),
         "active": done.dataset.active,
         "already": done.already,
         "pinned": done.pinned,
+        "unusable": list(done.unusable),
         **_preparer(done.dataset.preparer),
     }
 
@@ -63,10 +69,28 @@ def report(context: Context, values: Values) -> Result:
         "patients": found.patients,
         "refused_rows": found.refused_rows,
         "refused": [{"row": line, "column": column, "code": code} for line, column, code in found.refused],
+        "problems": [
+            {"code": each.code, "state": each.state.value, "column": each.column, "variable": each.variable}
+            | {"count": each.count}
+            for each in found.problems
+        ],
         "left_out": list(found.left_out),
         "unused_columns": list(found.unused_columns),
-        "variables": [_distribution(each) for each in variables],
+        "variables": [plain_distribution(each) for each in variables],
     }
+
+
+@command("data.compare", passive=True)
+def compare(context: Context, values: Values) -> Result:
+    """Return what changed from the version ``older`` to ``newer`` (as in ``data.report``; ``older`` empty: the version
+    before). Counts are rounded to tens, None for a few; nothing is said of changes of fewer patients than that."""
+    store = context.profile.store
+    newer, named = datasets.find_dataset(store, values.string("newer", _ID)), values.string("older", _ID)
+    values.done()
+    older = datasets.find_dataset(store, named) if named else datasets.version_before(store, newer)
+    if older is None:
+        raise UserError("dataset.no_version_before", version=newer.version)
+    return _comparison(context, older, newer)
 
 
 @command("data.check")
@@ -144,11 +168,40 @@ def _import(row: ImportRow, running: bool) -> dict[str, Any]:
     }
 
 
-def _distribution(found: Distribution) -> dict[str, Any]:
-    bins: list[dict[str, Any]] = [
-        {"levels": list(each.levels), "count": each.count}
-        if found.kind == "category"
-        else {"from": each.low, "to": each.high, "count": each.count}
-        for each in found.bins
-    ]
+def _comparison(context: Context, older: DatasetRow, newer: DatasetRow) -> dict[str, Any]:
+    found = datasets.compare(context.profile, older, newer)
+    return {
+        "older": older.version,
+        "newer": newer.version,
+        "patients": _change(found.patients),
+        "refused_rows": _change(found.refused_rows),
+        "added": list(found.added),
+        "removed": list(found.removed),
+        "redefined": list(found.redefined),
+        "variables": [{"code": each.code, "known": _change(each.known)} for each in found.variables],
+        "problems": None
+        if found.problems is None
+        else [
+            {"code": each.code, "column": each.column, "variable": each.variable, "count": _change(each.count)}
+            for each in found.problems
+        ],
+    }
+
+
+def _change(found: Change) -> dict[str, int | None]:
+    return {"before": found.before, "after": found.after}
+
+
+def plain_distribution(found: Distribution) -> dict[str, Any]:
+    """Return how a variable is distributed, as it travels."""
+    bins = [_bin(found.kind, each) for each in found.bins]
     return {"code": found.code, "kind": found.kind, "known": found.known, "missing": found.missing, "bins": bins}
+
+
+def _bin(kind: str, found: Bin) -> dict[str, Any]:
+    """A bin: of a category by its levels, of all others from here to below there (dates as the catalogue writes them,
+    numbers of periods of events and survival), of survival also whether it ended in the event (None: either way)."""
+    if kind == "category":
+        return {"levels": list(found.levels), "count": found.count}
+    ended = {"event": found.event} if kind == "survival" else {}
+    return {"from": found.low, "to": found.high, "count": found.count, **ended}
