@@ -21,6 +21,11 @@ class Preferences:
         self._stored = QSettings(str(place), QSettings.Format.IniFormat)
 
     @property
+    def directory(self) -> Path:
+        """Where they are kept, and drafts that belong to nobody's profile beside them."""
+        return Path(self._stored.fileName()).parent
+
+    @property
     def language(self) -> str:
         """``system`` or one of the languages."""
         found = self._text("language", SYSTEM)

@@ -35,6 +35,8 @@ VIEWS = {
     "results": "app.ui.views.results:ResultsView",
     "requests": "app.ui.views.requests:RequestsView",
     "data": "app.ui.views.data:DataView",
+    "catalogue": "app.ui.views.catalogue:CatalogueView",
+    "prepare": "app.ui.views.prepare:PrepareView",
     "federation": "app.ui.views.federation:FederationView",
     "help": "app.ui.views.help:HelpView",
     "settings": "app.ui.views.settings:SettingsView",
@@ -122,7 +124,7 @@ class Window(QMainWindow):
         """Show a view; with an argument it opens what that names."""
         view = self.view(name)
         self.stack.setCurrentWidget(view)
-        self.rail.select(name)
+        self.rail.select(view.rail or name)
         if argument is not None:
             view.open(argument)
 

@@ -33,6 +33,7 @@ class Overview:
     quorum: int = 0
     waiting_requests: int = 0
     open_queries: int = 0
+    waiting_catalogue: int = 0
     backed_up: int = 0
     dataset_version: int = 0
     pretend: bool = False
@@ -63,6 +64,7 @@ class Overview:
             quorum=int(plain.get("quorum") or 0),
             waiting_requests=int(plain.get("waiting_requests") or 0),
             open_queries=int(plain.get("open_queries") or 0),
+            waiting_catalogue=int(plain.get("waiting_catalogue") or 0),
             backed_up=int(plain.get("backup") or 0),
             dataset_version=int(dataset["version"]) if isinstance(dataset, Mapping) else 0,
             pretend=bool(plain.get("pretend")),

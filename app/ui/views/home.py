@@ -97,6 +97,9 @@ class HomeView(View):
             found.append(
                 self._step("data", "acc", text("ui.home.no_dataset"), text("ui.home.import"), lambda: self._go("data"))
             )
+        if overview.waiting_catalogue:
+            words, see = text("ui.home.catalogue_waits", version=overview.waiting_catalogue), text("ui.home.see")
+            found.append(self._step("layers", "acc", words, see, lambda: self._go("catalogue", "versions")))
         if overview.ready and not overview.backed_up and not overview.pretend:
             words = text("ui.home.not_backed_up")
             found.append(self._step("warning", "cau", words, text("ui.home.back_up"), lambda: self._go("federation")))

@@ -22,6 +22,8 @@ class View(QWidget):
 
     name: ClassVar[str]
     """Its name for ``navigate``, and that of its texts and its icon."""
+    rail: ClassVar[str] = ""
+    """The place of the rail that it belongs to, where that is not its own."""
 
     def __init__(self, context: Context) -> None:
         super().__init__()
