@@ -1,8 +1,8 @@
-"""Datasets: prepare a package offline, look into one, verify it, import it, list what a site has."""
+"""Datasets: look into a package, verify it, import it, list what a site has."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -10,26 +10,16 @@ from typing import Protocol
 from app.core.clock import Clock, SystemClock
 from app.core.crypto import parameters as registry
 from app.core.crypto.identity import MemberKey
-from app.core.crypto.secret_store import SecretStore
 from app.core.errors import ProtocolViolation, UserError
+from app.core.federation.known_catalogues import KnownCatalogues
 from app.core.federation.public_file import PublicFederation, load_public_file
-from app.core.federation.roster import Site
 from app.core.jobs.job import Job, at_once
-from app.core.jobs.pool import WorkerPool, available_cores
-from app.core.preparation.encrypting import begin_worker
-from app.core.preparation.mapping import Mapping, load_mapping
-from app.core.preparation.preparer import PreparerKey
 from app.core.preparation.report import Report, read_report
-from app.core.preparation.sealing import Target, refuse_existing, seal_table, worker_arguments
-from app.core.preparation.table import ClearTable, read_table
-from app.core.preparation.work_file import remove_work, work_path
 from app.core.store.datasets import DatasetRow
 from app.core.store.documents import REPORT_PURPOSE, Header, fingerprint, fingerprint_words
 from app.core.store.importing import Expected, Imported, Steps, check_belongs, importing, verify_residues
 from app.core.store.package import Package, open_package
 from app.core.store.profile import Profile
-
-DEFAULT_RESIDUES = 5
 
 
 class DataProfile(Protocol):
@@ -53,18 +43,6 @@ class ReportProfile(Protocol):
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A finished package: its header, the clear side's summary, the preparer's fingerprint (in digits and in words),
-    its size in bytes."""
-
-    header: Header
-    table: ClearTable
-    preparer: str
-    preparer_words: str
-    size: int
-
-
-@dataclass(frozen=True)
 class Inspection:
     """What a package says of itself, checked against its signature by ``preparer`` (a fingerprint, also in words)."""
 
@@ -75,61 +53,6 @@ class Inspection:
     size: int
     report_size: int
     variables: tuple[tuple[str, int], ...]
-
-
-def prepare(
-    federation_file: Path,
-    mapping_file: Path,
-    csv: Path,
-    output: Path,
-    *,
-    secrets: Callable[[], SecretStore],
-    residues: int = DEFAULT_RESIDUES,
-    skip_bad_rows: bool = False,
-    restart: bool = False,
-    workers: int | None = None,
-    clock: Clock | None = None,
-    job: Job | None = None,
-) -> Prepared:
-    """Read ``csv`` through the mapping and seal it for the site that the mapping names; needs no network or profile.
-
-    An interrupted preparation goes on where it stopped; ``restart`` throws away what it had sealed. ``secrets``, which
-    is asked for when all files were read, keeps the preparer's key. Raises as :func:`load_public_file`,
-    :func:`load_mapping`, :func:`read_table` and :func:`seal_table`; UserError ``mapping.unknown_site``.
-    """
-    job = job or Job()
-    refuse_existing(output)
-    federation = load_public_file(federation_file)
-    mapping = load_mapping(mapping_file)
-    site = _site(federation, mapping)
-    table = read_table(csv, mapping, federation.catalogue, skip_bad_rows=skip_bad_rows, job=job)
-    preparer = PreparerKey.from_store(secrets())
-    if restart:
-        remove_work(work_path(output))
-    target = Target(
-        federation=federation.federation_id,
-        transcript=federation.transcript,
-        catalogue=federation.catalogue.hash,
-        parameters=federation.parameters,
-        public_key=federation.public_key,
-        site=site.key,
-        residues=residues,
-    )
-    blocks = -(-table.patients // target.parameters.slots)
-    count = max(1, min(workers or available_cores(), blocks * len(table.columns)))
-    with WorkerPool(count, begin_worker, worker_arguments(target)) as pool:
-        header = seal_table(
-            table,
-            target,
-            output,
-            preparer=preparer,
-            executor=pool,
-            in_flight=2 * count,
-            now=(clock or SystemClock()).now(),
-            job=job,
-        )
-    key = preparer.public
-    return Prepared(header, table, fingerprint(key), fingerprint_words(key), output.stat().st_size)
 
 
 def inspect(path: Path) -> Inspection:
@@ -143,12 +66,12 @@ def verify(path: Path, *, federation_file: Path | None = None, job: Job | None =
 
     Raises ProtocolViolation and UserError ``package.*``.
     """
-    federation = None if federation_file is None else load_public_file(federation_file)
-    with open_package(path) as package:
+    federation, job = None if federation_file is None else load_public_file(federation_file), job or Job()
+    with open_package(path, job.cancel) as package:
         parameters = registry.get(package.header.parameters)
         if federation is not None:
             check_belongs(package.header, _expected(federation))
-        verify_residues(package, parameters, job or Job())
+        verify_residues(package, parameters, job)
         return _inspection(package)
 
 
@@ -180,10 +103,12 @@ def importing_dataset(
     federation = profile.federation
     if federation is None:
         raise UserError("profile.no_federation", path=str(profile.store.directory))
-    with open_package(path) as package:
+    with open_package(path, None if job is None else job.cancel) as package:
         _check_ours(package, profile.member_key)
     now = (clock or SystemClock()).now()
-    done = yield from importing(path, profile.store, _expected(federation), now=now, preparer=preparer, job=job)
+    known = KnownCatalogues(profile.store, federation.roster.catalogue_hash)
+    expected = replace(_expected(federation), others=known.others())
+    done = yield from importing(path, profile.store, expected, now=now, preparer=preparer, job=job)
     if not done.already or done.dataset.active:
         return done
     profile.store.datasets.activate(done.dataset.id)  # importing an earlier version again is the way back to it
@@ -207,14 +132,6 @@ def open_report(profile: ReportProfile, dataset: DatasetRow) -> Report:
     """Open a dataset's preparation report with the site's member key; raises ProtocolViolation."""
     context = Header.decode(dataset.header).hash
     return read_report(profile.member_key.open(REPORT_PURPOSE, dataset.report, context))
-
-
-def _site(federation: PublicFederation, mapping: Mapping) -> Site:
-    for site in federation.sites:
-        if site.name == mapping.site:
-            return site
-    known = ", ".join(site.name for site in federation.sites)
-    raise UserError("mapping.unknown_site", file=mapping.file, site=mapping.site[:100], known=known)
 
 
 def _expected(federation: PublicFederation) -> Expected:

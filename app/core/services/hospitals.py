@@ -18,12 +18,13 @@ from app.core.federation.rounds import ROUNDS
 from app.core.files import write_atomic
 from app.core.jobs.job import Job, Progress
 from app.core.paths import resource
+from app.core.preparation.mapping_1 import SOURCE
 from app.core.services import demo_data
 from app.core.services.connect import Site, connect
-from app.core.services.data import prepare
 from app.core.services.demo_data import DemoData
 from app.core.services.demo_network import Network
 from app.core.services.federation_status import Stage
+from app.core.services.preparing import prepare
 from app.core.services.profile import PassphraseSource, create_profile
 
 _LOOK_SECONDS = 0.2
@@ -113,7 +114,8 @@ class Hospitals:
             template = resource("demo", "lung.mapping.toml").read_text("utf-8")
             write_atomic(mapping, re.sub("(?m)^site = .*$", f'site = "{name}"', template).encode())
             part = _part(job, "pretend.step.prepare", number, len(self.names), of="data.step.sealing")
-            prepare(public_file, mapping, export, package, secrets=self._preparer, job=part)
+            files = {SOURCE: (export,)}
+            prepare(public_file, mapping, package, files=files, secrets=self._preparer, job=part)
             packages.append(package)
         return packages
 

@@ -116,8 +116,8 @@ def test_what_is_imported_can_be_read_checked_and_removed(run: Run, place: Path)
     age = report["variables"][2]
     assert f"age: {age['known']} with a value, {age['missing']} without\n    < 50: {age['bins'][0]['count']}\n" in out
     assert f"    50 ≤ … < 60: {age['bins'][1]['count']}\n    ≥ 60: {age['bins'][2]['count']}\n" in out
-    assert run("check", dataset, *here)[1]["whole"] is True
-    assert "Version 1 is whole and unaltered" in run("check", *here, as_json=False)[1]
+    assert run("verify", "--dataset", dataset, *here)[1]["whole"] is True
+    assert "Version 1 is whole and unaltered" in run("verify", *here, as_json=False)[1]
     assert "answers from version 1" in run("activate", dataset, *here, as_json=False)[1]
     code, told, _ = run("remove", dataset, *here)
     assert (code, told["error"]["code"]) == (1, "dataset.active")

@@ -12,6 +12,7 @@ import pytest
 
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.jobs.job import Cancelled, Job, Progress
+from app.core.preparation.reading import read_table
 from app.core.secret import SecretBytes
 from app.core.services.connect import Site, connect
 from app.core.services.owner import Owner
@@ -20,7 +21,7 @@ from app.core.services.profile import open_profile
 from app.core.store.documents import fingerprint, fingerprint_words
 from app.core.store.package import Package
 from tests.federations import PASSPHRASE, two_sites
-from tests.packages import CATALOGUE, Inline, Maker, mapping, read_table, write_csv
+from tests.packages import CATALOGUE, Inline, Maker, mapping, write_csv
 
 
 class Served:
@@ -179,6 +180,33 @@ def test_a_report_hides_the_few(served: Served) -> None:
     assert (smoker["known"], smoker["bins"]) == (None, [])
     assert (sex["known"], sex["missing"]) == (0, 20)
     assert age["bins"] == [{"from": None, "to": None, "count": 20}]
+
+
+def test_an_import_says_what_changed(served: Served) -> None:
+    first = served.import_(served.package(200))
+    assert first["changes"] is None
+    with pytest.raises(UserError, match=r"dataset\.no_version_before"):
+        served.site.call("data.compare", {"older": "", "newer": ""})
+    second = served.import_(served.package(203, "2.consilium"))
+    assert second["changes"]["patients"] == {"before": 200, "after": 200}  # three more are nobody's business
+    third = served.import_(served.package(300, "3.consilium"))
+    changes = third["changes"]
+    assert (changes["older"], changes["newer"]) == (2, 3)
+    assert changes["patients"] == {"before": 200, "after": 300}
+    assert (changes["added"], changes["removed"], changes["redefined"]) == ([], [], [])
+    assert {each["code"] for each in changes["variables"]} == {"smoker", "sex", "age"}
+    assert changes["problems"] == []
+    assert served.site.call("data.compare", {"older": "", "newer": ""}) == changes
+    asked = {"older": first["dataset"][:8], "newer": third["dataset"][:8]}
+    assert served.site.call("data.compare", asked)["older"] == 1
+
+
+def test_a_report_counts_problems(served: Served) -> None:
+    served.import_(served.package())
+    found = served.site.call("data.report", {"dataset": ""})
+    assert found["problems"] == [
+        {"code": "csv.unknown_level", "state": "refused", "column": "Stage", "variable": "stage", "count": 12}
+    ]
 
 
 def test_a_check_finds_a_changed_byte(served: Served) -> None:
