@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
+from app.core.catalogue.model import Kind
 from app.core.errors import ConsiliumError, EnvironmentProblem, ProtocolViolation, UserError
 from app.core.jobs.job import Cancelled, Progress
 from app.core.secret import SecretBytes
@@ -21,13 +22,14 @@ from app.core.services.connect import connect
 from app.core.services.owner import Owner
 from app.core.services.profile import open_profile
 from app.core.store.documents import fingerprint_words
-from app.texts import explain
+from app.texts import explain, text
 from app.ui.bridge import Bridge
 from app.ui.context import Context, Standing
 from app.ui.jobs import Jobs
 from app.ui.models.datasets import Column, Report, VariablesModel
 from app.ui.preferences import Preferences
 from app.ui.views.data import DataView
+from app.ui.views.data.version import _refused
 from app.ui.widgets.dialogs import Dialog
 from tests.federations import PASSPHRASE, two_sites
 from tests.packages import Inline, Maker
@@ -121,6 +123,24 @@ def test_the_model_of_variables_is_one(qtmodeltester: ModelTester) -> None:
     model.label(None, {}, 0)
     model.show(None)
     assert model.rowCount() == 0
+
+
+def test_problems_are_counted_by_their_reason() -> None:
+    plain = data._report({"dataset": data.FIRST})
+    assert _refused(Report.from_plain(plain)).splitlines()[1:] == ["Row 17, column Age: not a number"]
+    groups = [
+        {"code": "csv.not_a_number", "state": "refused", "column": "Age", "variable": "age", "count": 1240},
+        {"code": "csv.ragged_row", "state": "refused", "column": "", "variable": "", "count": 3},
+    ]
+    _, first, second = _refused(Report.from_plain(plain | {"problems": groups})).splitlines()
+    assert first.startswith("1,240 × ")
+    assert first.endswith("(column Age)")
+    assert second.startswith("3 × ")
+
+
+def test_every_kind_has_a_word() -> None:
+    for kind in Kind:
+        assert text(f"ui.data.kind.{kind.value}") != f"ui.data.kind.{kind.value}"
 
 
 def test_making_another_version_active(view: DataView, fake_bridge: FakeBridge, qtbot: QtBot) -> None:
@@ -296,9 +316,10 @@ def test_an_empty_site_is_told_how_to_get_a_dataset(
 ) -> None:
     fake_bridge.answers["data.list"] = data.listed([])
     fake_bridge.stir()
-    assert "consilium data prepare --federation" in words(view)
-    press(view, "Step by step")
-    assert navigations == [("help", "data")]
+    assert "without network" in words(view)
+    press(view, "How it goes")
+    next(each for each in view.findChildren(QPushButton) if each.text() == "Prepare a dataset…").click()
+    assert navigations == [("help", "prepare"), ("prepare", None)]
 
 
 # --- at an owner --------------------------------------------------------------------------------------------------

@@ -107,8 +107,18 @@ class Covered:
 
 
 @dataclass(frozen=True)
+class Problems:
+    """So many rows or values have this problem; ``column`` is empty where it is not about one."""
+
+    code: str
+    column: str
+    count: int
+
+
+@dataclass(frozen=True)
 class Report:
-    """What the preparation report of a version says. ``refused`` has (row, column, code)."""
+    """What the preparation report of a version says. ``refused`` has (row, column, code); ``problems``, the most
+    frequent first, are those of newer reports."""
 
     patients: int
     rows: int
@@ -116,6 +126,7 @@ class Report:
     refused: tuple[tuple[int, str, str], ...]
     left_out: tuple[str, ...]
     variables: tuple[Covered, ...]
+    problems: tuple[Problems, ...] = ()
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Report:
@@ -129,6 +140,10 @@ class Report:
             variables=tuple(
                 Covered(str(each["code"]), str(each["kind"]), None if each["known"] is None else int(each["known"]))
                 for each in plain["variables"]
+            ),
+            problems=tuple(
+                Problems(str(each["code"]), str(each["column"]), int(each["count"]))
+                for each in plain.get("problems", ())
             ),
         )
 

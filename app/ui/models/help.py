@@ -15,6 +15,7 @@ PAGES = (
     "results",
     "requests",
     "data",
+    "prepare",
     "federation",
     "backup",
     "protection",

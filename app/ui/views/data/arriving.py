@@ -31,7 +31,7 @@ class Arriving(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(12)
         self._bar: QProgressBar | None = None
-        self._left = Label("", Style.SMALL, "text2")
+        self._left: Label | None = None
         self.hide()
 
     def nothing(self) -> None:
@@ -85,18 +85,18 @@ class Arriving(QWidget):
         bar.setRange(0, 1000)
         bar.setTextVisible(False)
         bar.setAccessibleName(text("ui.data.importing", file=Path(path).name))
-        self._left = Label(text("ui.data.verifying"), Style.SMALL, "text2")
+        left = Label(text("ui.data.verifying"), Style.SMALL, "text2")
         head = row(
             Icon("import", 18, "acc"), Label(text("ui.data.importing", file=Path(path).name), Style.STRONG), None
         )
         if cancel is not None:
             head.addWidget(Button(text("ui.cancel"), size="small", pressed=cancel))
-        self._show(card(head, bar, self._left, gap=8, padding=PANE))
-        self._bar = bar
+        self._show(card(head, bar, left, gap=8, padding=PANE))
+        self._bar, self._left = bar, left
 
     def progress(self, progress: Progress) -> None:
         """Show how far an import is."""
-        if self._bar is not None:
+        if self._bar is not None and self._left is not None:
             self._bar.setValue(round(1000 * progress.fraction))
             left = remaining_words(progress.remaining_seconds)
             self._left.setText(" · ".join(filter(None, (percent(progress.fraction), text("ui.data.verifying"), left))))

@@ -9,20 +9,16 @@ from PySide6.QtWidgets import QScrollArea, QWidget
 
 from app.texts import text
 from app.ui.tokens import Style
-from app.ui.widgets.buttons import LINK, Button
+from app.ui.widgets.buttons import LINK, PRIMARY, Button
 from app.ui.widgets.feedback import Icon
-from app.ui.widgets.layout import column, frame, row, scrolling
+from app.ui.widgets.layout import column, row, scrolling
 from app.ui.widgets.text import Label
 
-COMMAND = (
-    "consilium data prepare --federation federation.public --mapping mapping.toml "
-    "--input patients.csv --output lausanne.consilium"
-)
 _WIDEST = 640
 
 
-def empty_page(explain: Callable[[], object]) -> QScrollArea:
-    """Return the page; ``explain`` opens the help about preparing."""
+def empty_page(explain: Callable[[], object], prepare: Callable[[], object]) -> QScrollArea:
+    """Return the page; ``explain`` opens the help about preparing, ``prepare`` the wizard."""
     steps = column(gap=14)
     for icon_name, key in (("computer", "prepare"), ("lock", "carry"), ("import", "import")):
         words = column(
@@ -31,10 +27,9 @@ def empty_page(explain: Callable[[], object]) -> QScrollArea:
             gap=2,
         )
         if key == "prepare":
-            command = Label(COMMAND, Style.CODE, wrap=True, selectable=True)
             words.addSpacing(4)
-            words.addWidget(frame("well", column(command, margins=(10, 8, 10, 8))))
-            words.addLayout(row(Button(text("ui.data.empty.how"), LINK, pressed=explain), None))
+            begin = Button(text("ui.prepare.open_wizard"), PRIMARY, icon_name="table", pressed=prepare)
+            words.addLayout(row(begin, Button(text("ui.data.empty.how"), LINK, pressed=explain), None))
         each = row(gap=12)
         each.addWidget(Icon(icon_name, 20, "acc"), 0, Qt.AlignmentFlag.AlignTop)
         each.addLayout(words, 1)

@@ -53,7 +53,8 @@ class DataView(View):
         self._comes = False
         self._asking = ""
         self._import = Button(text("ui.data.import"), PRIMARY, icon_name="import", pressed=self._choose_file)
-        self.page.addWidget(header(text("ui.rail.data"), text("ui.data.subtitle"), self._import))
+        self.prepare_button = Button(text("ui.prepare.open_wizard"), icon_name="table", pressed=self._prepare)
+        self.page.addWidget(header(text("ui.rail.data"), text("ui.data.subtitle"), self.prepare_button, self._import))
         self.arriving = Arriving()
         self.list = Entries(text("ui.data.list"))
         self.list.chosen.connect(lambda _key: self._show_version())
@@ -90,7 +91,8 @@ class DataView(View):
             text("ui.data.nowhere_words"),
             action=(text("ui.rail.federation"), lambda: self.context.navigate("federation")),
         )
-        for each in (QWidget(), split, empty_page(lambda: self.context.navigate("help", "data")), nowhere):
+        empty = empty_page(lambda: self.context.navigate("help", "prepare"), self._prepare)
+        for each in (QWidget(), split, empty, nowhere):
             self._stack.addWidget(each)
         self.page.addWidget(top)
         self.page.addWidget(self._stack, 1)
@@ -173,6 +175,9 @@ class DataView(View):
     def current(self) -> Version | None:
         """The opened version."""
         return next((each for each in self._versions if each.id == self.list.selected), None)
+
+    def _prepare(self) -> None:
+        self.context.navigate("prepare")
 
     # --- importing ----------------------------------------------------------------------------------------------
 

@@ -162,11 +162,15 @@ def _rows(report: Report) -> str:
 
 
 def _refused(report: Report) -> str:
-    """Say which rows and columns were left out, the first of them."""
+    """Say what was left out: how much of it for which reason, or, of older reports, the first of the rows."""
     lines = []
     if report.left_out:
         lines.append(text("ui.data.left_out", variables=", ".join(report.left_out[:_REFUSED_SHOWN])))
-    for line, name, code in report.refused[:_REFUSED_SHOWN]:
+    for each in report.problems[:_REFUSED_SHOWN]:
+        count, why = number(each.count), _reason(each.code)
+        lines.append(text("ui.data.problem_group", count=count, why=why, column=each.column or "–"))
+    rows = () if report.problems else report.refused[:_REFUSED_SHOWN]
+    for line, name, code in rows:
         lines.append(text("ui.data.refused_row", row=number(line), column=name or "–", why=_reason(code)))
     return "\n".join(lines)
 

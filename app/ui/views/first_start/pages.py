@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.texts import text
 from app.ui.tokens import Style
-from app.ui.widgets.buttons import QUIET, Button
+from app.ui.widgets.buttons import PRIMARY, QUIET, Button
 from app.ui.widgets.feedback import Banners, Icon
 from app.ui.widgets.layout import Item, card, column, row, scrolling
 from app.ui.widgets.text import Label
@@ -63,19 +63,19 @@ def _answer(icon_name: str, question: str, words: str) -> QWidget:
     return made
 
 
-def offline_page(back: Callable[[], object]) -> Page:
-    """Return how a dataset is prepared on a machine without network."""
+def offline_page(back: Callable[[], object], prepare: Callable[[], object]) -> Page:
+    """Return how a dataset is prepared on a machine without network; ``prepare`` begins."""
     steps = [
         (text("ui.first_start.offline_public"), "consilium federation export-public federation.public"),
         (
             text("ui.first_start.offline_prepare"),
-            "consilium data prepare --federation federation.public --mapping mapping.toml "
-            "--input patients.csv --output dataset.consilium",
+            "consilium data prepare --federation federation.public --mapping mapping.toml --output dataset.consilium",
         ),
         (text("ui.first_start.offline_verify"), "consilium data verify dataset.consilium"),
         (text("ui.first_start.offline_carry"), ""),
     ]
-    items: list[Item] = []
+    begin = Button(text("ui.prepare.open_wizard"), PRIMARY, icon_name="table", size="large", pressed=prepare)
+    items: list[Item] = [Label(text("ui.first_start.offline_command_line"), Style.STRONG, wrap=True)]
     for number, (words, command) in enumerate(steps, start=1):
         items.append(Label(f"{number}. {words}", Style.BODY, wrap=True))
         if command:
@@ -85,5 +85,10 @@ def offline_page(back: Callable[[], object]) -> Page:
             shown.setAccessibleName(text("ui.first_start.offline_command", number=number))
             items.append(shown)
     return Page(
-        text("ui.first_start.prepare"), text("ui.first_start.offline_words"), back, card(*items, gap=10, padding=20)
+        text("ui.first_start.prepare"),
+        text("ui.first_start.offline_words"),
+        back,
+        row(begin, None),
+        8,
+        card(*items, gap=10, padding=20),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
@@ -15,6 +15,7 @@ from app.core.errors import ConsiliumError
 from app.core.services.pretend import own_profile
 from app.core.store.peek import holds_profile
 from app.texts import LANGUAGES, preferred_language, text
+from app.ui.models.preparing_draft import Drawer
 from app.ui.preferences import Preferences
 from app.ui.pretend import PretendHospitals, State, pretend_hospitals
 from app.ui.programs import Program
@@ -25,10 +26,14 @@ from app.ui.views.first_start.pages import help_page, offline_page
 from app.ui.views.first_start.site_form import SiteForm, Wanted
 from app.ui.views.first_start.trial import MakingPage, removing_page
 from app.ui.widgets.buttons import Button
+from app.ui.widgets.dialogs import confirm
 from app.ui.widgets.feedback import Banner
 from app.ui.widgets.fields import Choice
 from app.ui.widgets.layout import column, row
 from app.ui.widgets.text import Label
+
+if TYPE_CHECKING:
+    from app.ui.views.prepare import Wizard
 
 INVITATION = "consilium-invitation:"
 TO_FEDERATION = "federation/create"
@@ -65,7 +70,10 @@ class FirstStart(QWidget):
         self.choices = Choices(ways)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.choices)
-        self.setLayout(column(self._top(), self.pages, self._foot(), gap=0))
+        self._head, self._below = self._top(), self._foot()
+        self._wizard: Wizard | None = None
+        self._stops = False
+        self.setLayout(column(self._head, self.pages, self._below, gap=0))
         self.choices.setFocus()
         self._hospitals.progressed.connect(self._made_progress)
         self._hospitals.ready.connect(self._hospitals_ready)
@@ -127,21 +135,32 @@ class FirstStart(QWidget):
 
     def explain_preparing(self) -> None:
         """Explain how a dataset is prepared on a machine without network."""
-        self._show(offline_page(self._back))
+        self._show(offline_page(self._back, self.prepare))
+
+    def prepare(self) -> None:
+        """Prepare a dataset; what was begun is there again."""
+        if self._wizard is None:
+            from app.ui.views.prepare import Preparation, Surroundings, Wizard  # noqa: PLC0415  (few come here)
+
+            around = Surroundings(leave=lambda: self._show(self.choices), explain=self.explain_preparing)
+            self._wizard = Wizard(around, Preparation(Drawer(paths.preparing_place())), self._preferences)
+        self._show(self._wizard)
 
     def _show(self, page: QWidget) -> None:
         before = self.page
         self.pages.addWidget(page)
         self.pages.setCurrentWidget(page)
         page.setFocus()
-        if before is not self.choices:
+        for each in (self._head, self._below):
+            each.setVisible(page is not self._wizard)
+        if before not in (page, self.choices, self._wizard):
             self.pages.removeWidget(before)
             before.deleteLater()
 
     def _back(self) -> None:
         if isinstance(self.page, MakingPage):
             self._hospitals.cancel()
-        elif self._hospitals.state is not State.REMOVING:
+        elif self._hospitals.state is not State.REMOVING and self.page is not self._wizard:
             self._show(self.choices)
 
     def _speak(self, language: str) -> None:
@@ -206,8 +225,18 @@ class FirstStart(QWidget):
         self.choices.banners.show_only()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        sealing = self._wizard is not None and self._wizard.preparation.doing == "prepare"
+        if sealing and not self._stops:
+            event.ignore()
+            words = text("ui.stop.job", title=text("ui.prepare.doing.prepare"))
+            confirm(self, text("ui.stop.title"), words, answer=text("ui.stop.answer"), danger=True, then=self._stop)
+            return
         event.accept()
         self.closed.emit()
+
+    def _stop(self) -> None:
+        self._stops = True
+        self.close()
 
 
 def free_place() -> Path:
