@@ -70,7 +70,9 @@ class Web:
             Route(_BLOB, self._endpoint(Web._get_blob, _BLOB), methods=["GET"]),  # and HEAD
             Route(_BLOB, self._endpoint(Web._withdraw_blob, _BLOB), methods=["DELETE"]),
         ]
-        self._routes: ASGIApp = Starlette(routes=routes, exception_handlers={HTTPException: _http_problem})
+        application = Starlette(routes=routes, exception_handlers={HTTPException: _http_problem})
+        application.router.redirect_slashes = False  # what is not a route is refused, whatever bytes its query has
+        self._routes: ASGIApp = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; a client that does not take its answer loses the connection."""

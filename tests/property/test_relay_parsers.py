@@ -166,3 +166,8 @@ def test_a_hostile_name_reaches_no_file(desk: Desk) -> None:
     for name in ("..", "../" * 3 + "etc/passwd", "A" * 64, "0" * 63, "0" * 65, "%00" * 32):
         status, _ = desk.ask("GET", f"/v1/blobs/{name}", b"", headers, b"")
         assert status in (400, 404)
+
+
+def test_a_query_that_is_no_text_does_not_matter_to_a_path_that_is_none(desk: Desk) -> None:
+    status, told = desk.ask("GET", "/v1/messages/", b"wait\xc7", [], b"")
+    assert (status, told[b"consilium-problem"]) == (404, b"relay.not_found")
