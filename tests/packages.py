@@ -17,7 +17,8 @@ from app.core.crypto.identity import MemberKey
 from app.core.crypto.parameters import INSECURE_TEST_PARAMETERS, ParameterSet
 from app.core.jobs.job import Job
 from app.core.preparation.encrypting import begin_worker
-from app.core.preparation.mapping import Mapping, parse_mapping
+from app.core.preparation.mapping import Mapping
+from app.core.preparation.mapping_reading import parse_mapping
 from app.core.preparation.preparer import PreparerKey
 from app.core.preparation.sealing import Target, seal_table, worker_arguments
 from app.core.preparation.table import ClearTable

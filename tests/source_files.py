@@ -9,10 +9,11 @@ from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from app.core.jobs.job import Job
-from app.core.preparation.engine import Engine, quoted
+from app.core.preparation.engine import Engine
 from app.core.preparation.problems import Problem
 from app.core.preparation.sources.source import Format, Settings, Staged
 from app.core.preparation.sources.staging import stage
+from app.core.preparation.sql import quoted
 
 SPREADSHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -42,7 +43,7 @@ def read(place: Path, *files: Path, format: Format = Format.CSV, job: Job | None
         staged = stage(engine, "source", Settings(format, tuple(files), **settings), job)  # type: ignore[arg-type]
         rows = {
             table.name: engine.execute(
-                f"SELECT * FROM {quoted(table.source)}.{quoted(table.name)} ORDER BY _row"  # noqa: S608 - quoted
+                f"SELECT * FROM {quoted(table.source, table.name)} ORDER BY _row"  # noqa: S608 - quoted
             ).fetchall()
             for table in staged.tables
         }

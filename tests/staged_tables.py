@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from app.core.preparation.engine import Engine, quoted
+from app.core.preparation.engine import Engine
 from app.core.preparation.sources.source import Column, Format, Long, Settings, Staged, Table
+from app.core.preparation.sql import quoted
 
 Rows = Sequence[Sequence[str | None]]
 
@@ -24,7 +25,7 @@ def stage_rows(
     engine.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(source)}")
     made = []
     for name, (columns, rows) in tables.items():
-        place = f"{quoted(source)}.{quoted(name)}"
+        place = quoted(source, name)
         typed = ", ".join(f"{quoted(column)} VARCHAR" for column in columns)
         engine.execute(f"CREATE TABLE {place} (_row BIGINT, {typed})")
         marks = ", ".join("?" * (len(columns) + 1))

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli import catalogue_publish
+from app.cli.catalogue_words import about, change, changed_lines, finding, finding_lines, found_lines, some, valid_line
 from app.cli.options import Json, Profile, answer
 from app.cli.progress import shown_progress
-from app.texts import explain, preferred_language, text
+from app.texts import preferred_language, text
 
 if TYPE_CHECKING:
-    from app.core.catalogue.assembling import Finding
-    from app.core.catalogue.difference import Changed, Detail
     from app.core.catalogue.model import Catalogue
-
-SHOWN = 50
-"""How many findings of a sort are printed; JSON has all of them."""
-_SHOWN_ITEMS = 12
 
 catalogue = typer.Typer(help="Begin, check, compare, search and import catalogues.")
 
@@ -81,13 +75,13 @@ def validate(file: File, profile: Profile, as_json: Json = False) -> None:
     body = {
         "path": str(file),
         "valid": checked is not None,
-        "catalogue": None if checked is None else _about(checked),
-        "errors": [_finding(each) for each in found.errors],
-        "warnings": [_finding(each) for each in found.warnings],
+        "catalogue": None if checked is None else about(checked),
+        "errors": [finding(each) for each in found.errors],
+        "warnings": [finding(each) for each in found.warnings],
     }
-    lines = [*_findings(found.errors), *_findings(found.warnings)]
+    lines = [*finding_lines(found.errors), *finding_lines(found.warnings)]
     if checked is not None:
-        lines.append(_valid(file, checked, len(found.warnings)))
+        lines.append(valid_line(file, checked, len(found.warnings)))
     else:
         lines.append(text("cli.catalogue.check.invalid", path=file, errors=len(found.errors)))
     answer(body, as_json, *lines)
@@ -110,16 +104,16 @@ def diff(
     found = differences(before, after)
     unusable = [each.code for each in found if each.unusable]
     body = {
-        "old": _about(before),
-        "new": _about(after),
-        "changes": [_change(each, before, after) for each in found],
+        "old": about(before),
+        "new": about(after),
+        "changes": [change(each, before, after) for each in found],
         "unusable": unusable,
     }
-    lines = [line for each in found for line in _changed(each, before, after)]
+    lines = [line for each in found for line in changed_lines(each, before, after)]
     if not found:
         lines.append(text("cli.catalogue.diff.same"))
     elif unusable:
-        lines.append(text("cli.catalogue.diff.unusable", count=len(unusable), codes=_some(unusable)))
+        lines.append(text("cli.catalogue.diff.unusable", count=len(unusable), codes=some(unusable)))
     else:
         lines.append(text("cli.catalogue.diff.usable"))
     answer(body, as_json, *lines)
@@ -143,7 +137,9 @@ def search(
         raise typer.BadParameter("--catalogue FILE | --vocabulary SYSTEM")
     typed = " ".join(words)
     found = _in_catalogue(file, typed, limit) if file is not None else _in_vocabulary(vocabulary or "", typed, limit)
-    lines = [line for each in found for line in _found(each)] or [text("cli.catalogue.search.nothing", typed=typed)]
+    lines = [line for each in found for line in found_lines(each)] or [
+        text("cli.catalogue.search.nothing", typed=typed)
+    ]
     answer({"typed": typed, "found": found}, as_json, *lines)
 
 
@@ -195,11 +191,11 @@ def _import_table(
         "path": None if made is None else str(output),
         "valid": made is not None,
         "redcap": found.redcap,
-        "catalogue": None if made is None else _about(made),
-        "errors": [_finding(each) for each in errors],
+        "catalogue": None if made is None else about(made),
+        "errors": [finding(each) for each in errors],
         "left_out": left_out,
     }
-    lines = list(_findings(errors))
+    lines = list(finding_lines(errors))
     if made is not None:
         service.save(output, made, overwrite=overwrite)
         lines.append(text("cli.catalogue.import.done", count=len(made.variables), path=output))
@@ -215,80 +211,6 @@ def _import_table(
     answer(body, as_json, *lines)
     if made is None:
         raise typer.Exit(1)
-
-
-# --- what is said -----------------------------------------------------------------------------------------------------
-
-
-def _about(found: Catalogue) -> dict[str, object]:
-    return {
-        "name": found.name,
-        "version": found.version,
-        "variables": len(found.variables),
-        "groups": len(found.groups),
-        "hash": found.hash.hex(),
-    }
-
-
-def _valid(file: Path, found: Catalogue, warnings: int) -> str:
-    columns = sum(len(variable.columns) for variable in found)
-    return text(
-        "cli.catalogue.check.valid",
-        path=file,
-        name=found.name,
-        version=found.version,
-        variables=len(found.variables),
-        columns=columns,
-        warnings=warnings,
-    )
-
-
-def _finding(found: Finding) -> dict[str, object]:
-    told = explain(found.error)
-    params = {name: value for name, value in found.error.params.items() if name != "file"}
-    return {"line": found.line, "code": found.error.code, "what": told.what, "next": told.next, **params}
-
-
-def _findings(found: Sequence[Finding]) -> Iterator[str]:
-    for each in found[:SHOWN]:
-        told = explain(each.error)
-        yield told.what if each.line is None else text("cli.catalogue.check.at_line", line=each.line, what=told.what)
-        yield f"    {told.next}"
-    if len(found) > SHOWN:
-        yield text("cli.catalogue.check.more", count=len(found) - SHOWN)
-
-
-def _change(found: Changed, before: Catalogue, after: Catalogue) -> dict[str, object]:
-    return {
-        "code": found.code,
-        "label": _label(found, before, after),
-        "group": found.group,
-        "change": found.change.value,
-        "unusable": found.unusable,
-        "details": [
-            {"field": each.field, "before": list(each.before), "after": list(each.after), "means": each.means}
-            for each in found.details
-        ],
-    }
-
-
-def _changed(found: Changed, before: Catalogue, after: Catalogue) -> Iterator[str]:
-    words = text(f"cli.catalogue.became.{found.change.value}", code=found.code, label=_label(found, before, after))
-    yield words
-    yield from (f"    {_detail(each)}" for each in found.details)
-
-
-def _detail(found: Detail) -> str:
-    params = {"field": found.field, "before": _some(found.before) or "–", "after": _some(found.after) or "–"}
-    return text("cli.catalogue.diff.detail", None, **params)
-
-
-def _label(found: Changed, before: Catalogue, after: Catalogue) -> str:
-    for each in (after, before):
-        node = each.group(found.code) if found.group else each.find(found.code)
-        if node is not None:
-            return node.label.text(preferred_language())
-    return found.code
 
 
 def _in_catalogue(file: Path, typed: str, limit: int) -> list[dict[str, Any]]:
@@ -324,17 +246,6 @@ def _in_vocabulary(system: str, typed: str, limit: int) -> list[dict[str, Any]]:
             }
             for each in vocabulary.search(typed, limit)
         ]
-
-
-def _found(found: dict[str, Any]) -> Iterator[str]:
-    yield f"{found['code']}  {found['label']}" + (f"  [{found['unit']}]" if found["unit"] else "")
-    if len(found["path"]) > 1:
-        yield f"    {' › '.join(found['path'][:-1])}"
-
-
-def _some(items: Iterable[str]) -> str:
-    listed = list(items)
-    return ", ".join(listed[:_SHOWN_ITEMS]) + (", …" if len(listed) > _SHOWN_ITEMS else "")
 
 
 catalogue_publish.add_to(catalogue)

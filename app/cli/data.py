@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,6 @@ from app.cli.options import Json, Profile, answer
 from app.cli.progress import shown_progress
 from app.core.services.connect import connect
 from app.texts import text
-
-if TYPE_CHECKING:
-    pass
 
 data = typer.Typer(help="Prepare, check and import datasets.")
 preparing.add_to(data)
@@ -33,7 +30,7 @@ Package = Annotated[Path, typer.Argument(metavar="PACKAGE", dir_okay=False, help
 @data.command()
 def inspect(package: Package, profile: Profile, as_json: Json = False) -> None:
     """Show what a package says of itself: header, sizes, hashes, columns. Needs no key."""
-    from app.core.services import data as service  # noqa: PLC0415
+    from app.core.services import data as service
 
     found = service.inspect(package)
     answer(inspection(str(package), found), as_json, *description(found))
@@ -55,7 +52,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check a package: signature, every hash, every residue, without a key. Or an imported dataset: every byte."""
-    from app.core.services import data as service  # noqa: PLC0415
+    from app.core.services import data as service
 
     if package is None:
         _verify_imported(profile, dataset, as_json)

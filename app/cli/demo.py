@@ -31,8 +31,8 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Let pretend hospitals make a collective key, seal public data, ask, and open the answers together."""
-    from app.core.files import write_atomic  # noqa: PLC0415  (these bring numpy and tenseal with them)
-    from app.core.services.demo import Demo, Narrator  # noqa: PLC0415
+    from app.core.files import write_atomic
+    from app.core.services.demo import Demo, Narrator
 
     narrator = Narrator() if as_json else Narrator(_begin, _done, _answered)
     done = Demo(sites=sites, quorum=quorum, patients=patients, keep=keep, narrator=narrator).run()

@@ -24,7 +24,7 @@ class Mode(StrEnum):
 @policy.command()
 def show(profile: Profile, as_json: Json = False) -> None:
     """Show this site's policy."""
-    from app.core.services.connect import connect  # noqa: PLC0415
+    from app.core.services.connect import connect
 
     with connect(profile) as site:
         _tell(site.call("policy.show"), as_json)
@@ -42,7 +42,7 @@ def set_(
     as_json: Json = False,
 ) -> None:
     """Change this site's policy; what is not named stays."""
-    from app.core.services.connect import connect  # noqa: PLC0415
+    from app.core.services.connect import connect
 
     values = {"mode": None if mode is None else mode.value, "exact": exact, "noised": noised, "others": others}
     with connect(profile) as site:

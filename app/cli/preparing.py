@@ -78,10 +78,10 @@ def map_(
     as_json: Json = False,
 ) -> None:
     """Suggest how files become the catalogue's variables: a first mapping, to be read and corrected."""
-    from app.cli import preparing_words as words  # noqa: PLC0415
-    from app.core.services.drafting import draft  # noqa: PLC0415
-    from app.core.services.preparing import catalogue_of  # noqa: PLC0415
-    from app.core.services.staged_sources import chosen_sources  # noqa: PLC0415
+    from app.cli import drafting_words as words
+    from app.core.services.drafting import draft
+    from app.core.services.preparing import catalogue_of
+    from app.core.services.staged_sources import chosen_sources
 
     if output is not None and output.exists() and output != base:
         raise UserError("prepare.output_exists", path=str(output))
@@ -106,10 +106,10 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Read everything as it would be sealed, seal nothing, and say what is wrong."""
-    from app.cli import preparing_words as words  # noqa: PLC0415
-    from app.core.preparation.problem_file import write_table  # noqa: PLC0415
-    from app.core.services import preparing  # noqa: PLC0415
-    from app.core.services.staged_sources import chosen_sources  # noqa: PLC0415
+    from app.cli import preparing_words as words
+    from app.core.preparation.csv_table import write_table
+    from app.core.services import preparing
+    from app.core.services.staged_sources import chosen_sources
 
     with shown_progress() as job:
         known = preparing.catalogue_of(federation, catalogue)
@@ -161,10 +161,10 @@ def prepare(
     as_json: Json = False,
 ) -> None:
     """Seal what a mapping names into a package. Works offline, and needs no profile."""
-    from app.cli import preparing_words as words  # noqa: PLC0415
-    from app.core.preparation.mapping_1 import SOURCE  # noqa: PLC0415
-    from app.core.services import preparing  # noqa: PLC0415
-    from app.core.services.staged_sources import chosen_sources  # noqa: PLC0415
+    from app.cli import preparing_words as words
+    from app.core.preparation.mapping_1 import SOURCE
+    from app.core.services import preparing
+    from app.core.services.staged_sources import chosen_sources
 
     files = chosen_sources(source or []) | ({} if csv is None else {SOURCE: (csv,)})
     link = None
@@ -206,9 +206,9 @@ def choices(
     as_json: Json = False,
 ) -> None:
     """Say what each number of stored residues would mean: questions it serves, size, time."""
-    from app.cli import preparing_words as words  # noqa: PLC0415
-    from app.core.services import preparing  # noqa: PLC0415
-    from app.core.services.staged_sources import chosen_sources  # noqa: PLC0415
+    from app.cli import preparing_words as words
+    from app.core.services import preparing
+    from app.core.services.staged_sources import chosen_sources
 
     with shown_progress() as job:
         found = preparing.choices(federation, mapping, files=chosen_sources(source or []), job=job)
@@ -228,8 +228,8 @@ def recontact(
     as_json: Json = False,
 ) -> None:
     """Open the file for later re-contact: which pseudonym is which patient."""
-    from app.core.preparation.problem_file import write_table  # noqa: PLC0415
-    from app.core.preparation.recontact import read_recontact  # noqa: PLC0415
+    from app.core.preparation.csv_table import write_table
+    from app.core.preparation.recontact import read_recontact
 
     known = read_recontact(file, _recontact_passphrase(passphrase_file, new=False))
     lines = [text("cli.preparing.recontact", path=file, patients=len(known.patients), site=known.site)]
@@ -252,9 +252,9 @@ def recontact(
 
 
 def _secrets(key_file: Path | None, passphrase_file: Path | None) -> SecretStore:
-    from app.core.crypto.passphrase import check_new, passphrase_from_text  # noqa: PLC0415
-    from app.core.crypto.vault import PassphraseFile as Locked  # noqa: PLC0415
-    from app.core.crypto.vault import open_keyring  # noqa: PLC0415
+    from app.core.crypto.passphrase import check_new, passphrase_from_text
+    from app.core.crypto.vault import PassphraseFile as Locked
+    from app.core.crypto.vault import open_keyring
 
     if key_file is None and passphrase_file is None:
         return open_keyring()
@@ -271,7 +271,7 @@ def _secrets(key_file: Path | None, passphrase_file: Path | None) -> SecretStore
 
 
 def _recontact_passphrase(file: Path | None, *, new: bool) -> SecretBytes:
-    from app.core.crypto.passphrase import check_new, passphrase_from_text  # noqa: PLC0415
+    from app.core.crypto.passphrase import check_new, passphrase_from_text
 
     if file is not None:
         passphrase = _passphrase_in(file)
@@ -284,7 +284,7 @@ def _recontact_passphrase(file: Path | None, *, new: bool) -> SecretBytes:
 
 def _passphrase_in(file: Path) -> SecretBytes:
     """Return the passphrase in a file; ``-`` is a line of the standard input, which a window writes."""
-    from app.core.crypto.passphrase import passphrase_from_file, passphrase_from_text  # noqa: PLC0415
+    from app.core.crypto.passphrase import passphrase_from_file, passphrase_from_text
 
     if file == Path("-"):
         return passphrase_from_text(sys.stdin.readline().rstrip("\r\n"))
@@ -293,7 +293,7 @@ def _passphrase_in(file: Path) -> SecretBytes:
 
 def _list_problems(refused: Refused, as_json: bool) -> None:
     """Say what is wrong before the command fails: all that is known as JSON, the first as text."""
-    from app.cli import preparing_words as words  # noqa: PLC0415
+    from app.cli import preparing_words as words
 
     checked = refused.checked
     if checked is None:

@@ -36,9 +36,9 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Say what TEXT asks, and whether and how it can be computed. Nothing is sent."""
-    from app.core.query import explaining  # noqa: PLC0415
-    from app.core.query.model import Query  # noqa: PLC0415
-    from app.core.query.text import parse  # noqa: PLC0415
+    from app.core.query import explaining
+    from app.core.query.model import Query
+    from app.core.query.text import parse
 
     if federation is None:
         _explain_at(profile, question, as_json)
@@ -51,8 +51,8 @@ def explain(
 
 def _explain_at(profile: Path, question: str, as_json: bool) -> None:
     """Explain as whoever owns the profile sees it: its dataset, and what the sites have told of theirs."""
-    from app.core.catalogue.model import Catalogue  # noqa: PLC0415
-    from app.core.query.model import Query  # noqa: PLC0415
+    from app.core.catalogue.model import Catalogue
+    from app.core.query.model import Query
 
     told = _call(profile, "query.explain", {"text": question})
     if told["problem"] is not None:
@@ -69,9 +69,9 @@ def _explain_at(profile: Path, question: str, as_json: bool) -> None:
 
 
 def _of_file(path: Path, residues: int, blocks: int) -> tuple[Catalogue, DatasetShape, Openers]:
-    from app.core.federation.public_file import load_public_file  # noqa: PLC0415
-    from app.core.query.explaining import supposed_dataset  # noqa: PLC0415
-    from app.core.query.planner import Openers  # noqa: PLC0415
+    from app.core.federation.public_file import load_public_file
+    from app.core.query.explaining import supposed_dataset
+    from app.core.query.planner import Openers
 
     federation = load_public_file(path)
     dataset = supposed_dataset(federation.catalogue, federation.parameters, residues, blocks)
@@ -79,7 +79,7 @@ def _of_file(path: Path, residues: int, blocks: int) -> tuple[Catalogue, Dataset
 
 
 def _lines(found: Mapping[str, Any], asked: Query, catalogue: Catalogue) -> list[str]:
-    from app.core.query.sentence import sentence  # noqa: PLC0415
+    from app.core.query.sentence import sentence
 
     plan = found["plan"]
     read = {"columns": len(plan["columns"]), "residues": plan["residues"], "stored": found["residues_stored"]}
@@ -213,15 +213,15 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Save an answer as figure, report, table, or one bundle of all."""
-    from app.core.services import exporting  # noqa: PLC0415
-    from app.core.services.connect import connect  # noqa: PLC0415
+    from app.core.services import exporting
+    from app.core.services.connect import connect
 
     wanted = exporting.format_of(to, format)
     if language not in (None, *LANGUAGES):
         raise typer.BadParameter(", ".join(LANGUAGES), param_hint="--language")
     with connect(profile) as site:
         found = exporting.gather(site.call, id)
-    from app.plots.exporting import exported  # noqa: PLC0415  (a drawing library takes its second)
+    from app.plots.exporting import exported
 
     data = exported(found, wanted, language or preferred_language())
     exporting.save(to, data, replace=replace)
@@ -230,7 +230,7 @@ def export(
 
 
 def _call(profile: Path, name: str, values: dict[str, Any]) -> dict[str, Any]:
-    from app.core.services.connect import connect  # noqa: PLC0415  (brings much with it where there is no owner)
+    from app.core.services.connect import connect
 
     with connect(profile) as site:
         return site.call(name, values)

@@ -46,10 +46,10 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Run a relay until it is told to end."""
-    from app.core import log  # noqa: PLC0415
-    from app.core.services.lifeline import end_with_input  # noqa: PLC0415
-    from app.relay.server import Settings  # noqa: PLC0415
-    from app.relay.server import serve as run  # noqa: PLC0415
+    from app.core import log
+    from app.core.services.lifeline import end_with_input
+    from app.relay.server import Settings
+    from app.relay.server import serve as run
 
     if (tls_cert is None) != (tls_key is None):
         raise typer.BadParameter("give both --tls-cert and --tls-key", param_hint="--tls-cert / --tls-key")
@@ -87,7 +87,7 @@ def new_code(
     as_json: Json = False,
 ) -> None:
     """Make a code with which one federation can be created; hand it to its creator."""
-    from app.relay.administration import issue_code  # noqa: PLC0415
+    from app.relay.administration import issue_code
 
     made = issue_code(data, days=days, now=SystemClock().now())
     answer({"code": made, "days": days}, as_json, made, text("cli.relay.code_made", days=days))
@@ -120,16 +120,16 @@ def check(
 
 def _check(url: str, ca: Path | None, proxy: str) -> dict[str, Any]:
     """Check any relay; that needs no profile."""
-    from app.core.federation.proxies import ProxySetting  # noqa: PLC0415
-    from app.core.federation.relay_check import check_relay, findings_to_plain  # noqa: PLC0415
-    from app.core.federation.trust import SYSTEM, RelayAddress  # noqa: PLC0415
+    from app.core.federation.proxies import ProxySetting
+    from app.core.federation.relay_check import check_relay, findings_to_plain
+    from app.core.federation.trust import SYSTEM, RelayAddress
 
     trust = SYSTEM if ca is None else read_limited(ca, _PEM_LIMIT).decode("ascii", "replace")
     return findings_to_plain(check_relay(RelayAddress(url, trust), ProxySetting(proxy), SystemClock()))
 
 
 def _check_own(profile: Path, proxy: str) -> dict[str, Any]:
-    from app.core.services.connect import connect  # noqa: PLC0415
+    from app.core.services.connect import connect
 
     with connect(profile) as site:
         return site.call("relay.check", {"proxy": proxy})

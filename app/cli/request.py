@@ -58,7 +58,7 @@ def ask(
 
 
 def _call(profile: Path, name: str, values: dict[str, Any]) -> dict[str, Any]:
-    from app.core.services.connect import connect  # noqa: PLC0415  (brings much with it where there is no owner)
+    from app.core.services.connect import connect
 
     with connect(profile) as site:
         return site.call(name, values)
@@ -87,9 +87,9 @@ def _line(found: dict[str, Any]) -> str:
 
 
 def _sentence(query: bytes, catalogue: bytes) -> str:
-    from app.core.catalogue.model import Catalogue  # noqa: PLC0415
-    from app.core.query.model import Query  # noqa: PLC0415
-    from app.core.query.sentence import sentence  # noqa: PLC0415
+    from app.core.catalogue.model import Catalogue
+    from app.core.query.model import Query
+    from app.core.query.sentence import sentence
 
     return sentence(Query.from_cbor(query), Catalogue.from_cbor(catalogue), preferred_language(), text)
 

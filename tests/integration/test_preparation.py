@@ -22,7 +22,8 @@ from lifelines import datasets as lifelines
 from app.core.catalogue.model import Catalogue, Kind, Label, Level, Variable
 from app.core.catalogue.scales import Calendar, Granularity, Periods
 from app.core.crypto.parameters import STANDARD_1
-from app.core.preparation.mapping import format_mapping, load_mapping, read_variable
+from app.core.preparation.mapping_reading import load_mapping, read_variable
+from app.core.preparation.mapping_writing import format_mapping
 from app.core.preparation.sources.source import Format
 from app.core.services.preparing import check
 from tests.clinical_extracts import people, write_bulk, write_cbioportal, write_i2b2, write_omop

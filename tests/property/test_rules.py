@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.core.catalogue.model import Catalogue, Group, Kind, Label, Level, Variable
 from app.core.catalogue.scales import Calendar, FollowUp, Granularity, Periods
-from app.core.preparation.mapping import parse_mapping
+from app.core.preparation.mapping_reading import parse_mapping
 from app.core.preparation.reading import read
 
 TODAY = date(2026, 1, 1)

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from app.cli.main import commands
 from app.core.paths import resource
-from app.core.preparation.mapping import parse_mapping
+from app.core.preparation.mapping_reading import parse_mapping
 from app.texts import LANGUAGES, use_language
 from app.ui.context import Context
 from app.ui.models.help import PAGES, find, page, page_of

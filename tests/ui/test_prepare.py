@@ -18,14 +18,15 @@ from pytestqt.qtbot import QtBot
 from app.core import paths
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.jobs.job import Progress
-from app.core.preparation.mapping import parse_mapping
+from app.core.preparation.mapping_reading import parse_mapping
+from app.core.preparation.mapping_text import mapping_text
 from app.ui.context import Context
 from app.ui.jobs import Jobs
 from app.ui.models.preparing import Found
 from app.ui.models.preparing_check import Checked
 from app.ui.models.preparing_columns import ColumnsModel
 from app.ui.models.preparing_draft import Draft, Drawer
-from app.ui.models.preparing_mapping import mended, to_toml
+from app.ui.models.preparing_mapping import mended
 from app.ui.models.preparing_problems import Place, ProblemsFilter, ProblemsModel
 from app.ui.models.preparing_spread import SpreadModel
 from app.ui.models.preparing_variables import Standing, VariablesModel
@@ -260,8 +261,17 @@ def test_what_is_left_out_is_not_suggested_again(wizard: Wizard) -> None:
     step.show_variable("age")
     press(step.editor, "Leave this variable out")
     assert "age" not in wizard.preparation.mapping["variables"]
+    assert wizard.preparation.mapping["leave_out"] == ["age"]
+    assert "You left this variable out" in words(step.editor)
+    assert step._model.count(Standing.LEFT_OUT) == 1
+    step.undo_button.click()
+    assert "leave_out" not in wizard.preparation.mapping
+    step.redo_button.click()
     wizard.preparation.read()
     assert "age" not in wizard.preparation.mapping["variables"]
+    step.show_variable("age")
+    press(step.editor, "Use it")
+    assert "leave_out" not in wizard.preparation.mapping
 
 
 def test_values_are_said_one_by_one(wizard: Wizard) -> None:
@@ -614,7 +624,7 @@ def test_starting_over_asks_first(wizard: Wizard, drawer: Drawer) -> None:
 @pytest.mark.parametrize("words", ['a "quoted" one', "tab\t, line\n, \x7f", "é漢🙂", "back\\slash"])
 def test_every_text_comes_back_from_the_file(words: str) -> None:
     mapping = {"site": words, "sources": {"s": {"files": [words]}}, "variables": {words: {"values": {words: words}}}}
-    assert tomllib.loads(to_toml(mapping)) == mapping
+    assert tomllib.loads(mapping_text(mapping)) == mapping
 
 
 # --- models -------------------------------------------------------------------------------------------------------

@@ -24,7 +24,6 @@ cut_points = [40, 50, 60, 70]
 
 from __future__ import annotations
 
-import tomllib
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from typing import Any
 from app.core.catalogue.model import MAX_BYTES, Catalogue
 from app.core.errors import UserError
 from app.core.files import disk_problems
+from app.core.toml_reader import parse_toml
 
 
 def load_catalogue(path: Path) -> Catalogue:
@@ -63,10 +63,10 @@ def read_toml(data: bytes, name: str) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise UserError("catalogue.file_too_large", file=name, size=len(data), limit=MAX_BYTES)
     try:
-        return tomllib.loads(data.decode("utf-8"), parse_float=_decimal)
+        return parse_toml(data.decode("utf-8"), _decimal)
     except UnicodeDecodeError as error:
         raise UserError("catalogue.not_utf8", file=name, position=error.start) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except ValueError as error:
         raise UserError("catalogue.not_toml", file=name, reason=str(error)) from error
 
 

@@ -7,30 +7,18 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from html import unescape
 from typing import Any
 
 from app.core.catalogue.assembling import Assembled, assemble
 from app.core.catalogue.numbers import decimal_text, read_decimal
+from app.core.catalogue.redcap_fields import NAMES, NEEDED, choices_of, is_identifier, plain_label
 from app.core.catalogue.rules import MAX_CODE, MAX_LABEL
 from app.core.catalogue.tabular import Sheet
 
-_NAMES = {
-    "name": ("variablefieldname", "fieldname"),
-    "form": ("formname",),
-    "type": ("fieldtype",),
-    "label": ("fieldlabel",),
-    "choices": ("choicescalculationsorsliderlabels", "selectchoicesorcalculations"),
-    "validation": ("textvalidationtypeorshowslidernumber",),
-    "low": ("textvalidationmin",),
-    "high": ("textvalidationmax",),
-    "identifier": ("identifier",),
-}
 _DATES_FROM, _DATES_TO = 1980, 2039
 """The years of a date that the dictionary gives no range: as many as anybody needs, and few enough to keep."""
 _MOST_STARTS = 400
 _CUTS = 10
-_TAG = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +33,7 @@ class LeftOut:
 
 def is_dictionary(sheet: Sheet) -> bool:
     """Return whether a sheet has the columns of a data dictionary."""
-    return all(any(name in sheet.names for name in _NAMES[each]) for each in ("name", "type", "label"))
+    return all(any(name in sheet.names for name in NAMES[each]) for each in NEEDED)
 
 
 def read_dictionary(sheet: Sheet, file: str, name: str, version: int) -> tuple[Assembled, tuple[LeftOut, ...]]:
@@ -55,7 +43,7 @@ def read_dictionary(sheet: Sheet, file: str, name: str, version: int) -> tuple[A
     lines: list[int] = []
     left_out: list[LeftOut] = []
     for line, row in sheet.rows:
-        field = {each: next((row[name] for name in names if row.get(name)), "") for each, names in _NAMES.items()}
+        field = {each: next((row[name] for name in names if row.get(name)), "") for each, names in NAMES.items()}
         if not field["name"]:
             continue
         if reason := _reason(field):
@@ -79,12 +67,12 @@ def read_dictionary(sheet: Sheet, file: str, name: str, version: int) -> tuple[A
 def _reason(field: Mapping[str, str]) -> str:
     """Return why a field is left out; empty if it is not."""
     kind, validation = field["type"].lower(), field["validation"].lower()
-    if field["identifier"].lower() in ("y", "yes", "1", "true"):
+    if is_identifier(field["identifier"]):
         return "identifier"
     if kind in ("descriptive", "file", "signature", "sql"):
         return "no_data"
     if kind in ("radio", "dropdown", "checkbox"):
-        return "" if _choices(field["choices"]) else "no_choices"
+        return "" if choices_of(field["choices"]) else "no_choices"
     if kind in ("yesno", "truefalse") or _is_date(field):
         return ""
     number = kind in ("calc", "slider") or validation.startswith(("integer", "number"))
@@ -100,7 +88,7 @@ def _tables(
     kind = field["type"].lower()
     label = _label(field["label"], field["name"])
     table: dict[str, Any] = {"code": field["name"], "label": {"en": label}, "parents": parents}
-    choices = _choices(field["choices"])
+    choices = [(raw, words[:MAX_LABEL]) for raw, words in choices_of(field["choices"])]
     if kind == "checkbox":
         code = f"field:{field['name']}"
         groups[code] = {"code": code, "label": {"en": label}, "parents": parents}
@@ -123,12 +111,6 @@ def _tables(
             "minimum": decimal_text(low),
             "maximum": decimal_text(high),
         }
-
-
-def _choices(written: str) -> list[tuple[str, str]]:
-    """Read ``1, Male | 2, Female``."""
-    pairs = (choice.partition(",") for choice in re.split(r"[|\n]", written) if choice.strip())
-    return [(raw.strip(), _label(words, raw.strip())) for raw, _, words in pairs if raw.strip()]
 
 
 def _levels(choices: list[tuple[str, str]]) -> list[dict[str, Any]]:
@@ -176,10 +158,7 @@ def suggested_cuts(low: Decimal, high: Decimal) -> list[Decimal]:
 
 
 def _label(written: str, otherwise: str) -> str:
-    """Return a label as plain text: without HTML, on one line."""
-    words = " ".join(unescape(_TAG.sub(" ", written)).split())
-    words = "".join(each for each in words if each.isprintable())
-    return (words or otherwise)[:MAX_LABEL]
+    return (plain_label(written) or otherwise)[:MAX_LABEL]
 
 
 def _slug(words: str) -> str:

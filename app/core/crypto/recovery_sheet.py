@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 import io
 from dataclasses import dataclass
-
-import segno
+from typing import TYPE_CHECKING
 
 from app.core.crypto.identity import MemberPublicKey
 from app.core.crypto.recovery import RecoveryWords
+
+if TYPE_CHECKING:
+    import segno
 
 _COLUMNS = 3
 _STYLE = """
@@ -55,7 +57,7 @@ class Sheet:
         rows = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in self._facts())
         steps = "".join(f"<li>{html.escape(step)}</li>" for step in self.texts.instructions)
         words = "".join(f"<li>{word}</li>" for word in self.words.words)
-        code = segno.make(self.words.short, error="m", micro=False).svg_inline(scale=4)
+        code = self._code().svg_inline(scale=4)
         texts = self.texts
         return (
             f'<!DOCTYPE html><html lang="{html.escape(texts.language)}"><head><meta charset="utf-8">'
@@ -75,10 +77,15 @@ class Sheet:
         numbered = [f"{number:2}. {word}" for number, word in enumerate(self.words.words, 1)]
         words = ["".join(entry.ljust(20) for entry in numbered[row::rows]).rstrip() for row in range(rows)]
         code = io.StringIO()
-        segno.make(self.words.short, error="m", micro=False).terminal(code, compact=True)
+        self._code().terminal(code, compact=True)
         steps = [f"- {step}" for step in self.texts.instructions]
         parts = [self.texts.title, "\n".join(facts), self.texts.warning, "\n".join(words), self.texts.code]
         return "\n\n".join([*parts, code.getvalue(), "\n".join(steps)]) + "\n"
+
+    def _code(self) -> segno.QRCode:
+        import segno  # noqa: PLC0415 - commands that draw nothing start without it
+
+        return segno.make(self.words.short, error="m", micro=False)
 
     def _facts(self) -> list[tuple[str, str]]:
         texts = self.texts

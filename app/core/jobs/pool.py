@@ -12,9 +12,19 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    Future,
+    InvalidStateError,
+    ProcessPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from itertools import islice
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -29,6 +39,14 @@ Task = TypeVar("Task")
 def available_cores() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Task(Future[T]):
+    """A task that may be cancelled when its worker is killed: up to Python 3.12, that ended the executor's thread."""
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        with suppress(InvalidStateError):
+            super().set_exception(exception)
 
 
 class WorkerPool(Executor):
@@ -48,6 +66,8 @@ class WorkerPool(Executor):
         self._initializer = initializer
         self._arguments = arguments
         self._lock = threading.Lock()
+        self._ending = threading.Lock()
+        self._watched: set[int | None] = set()
         self._executor: ProcessPoolExecutor | None = None
         self._closed = False
 
@@ -56,9 +76,13 @@ class WorkerPool(Executor):
         for _ in range(2):
             executor = self._started()
             try:
-                return executor.submit(fn, *args, **kwargs)
+                future = executor.submit(fn, *args, **kwargs)
             except RuntimeError:  # a worker died while nobody was waiting for it, or kill() came in between
                 self._discard(executor)
+            else:
+                self._watch_new(executor)
+                future.__class__ = _Task
+                return future
         raise EnvironmentProblem("worker.killed")
 
     def kill(self, *, close: bool = False) -> None:
@@ -70,9 +94,7 @@ class WorkerPool(Executor):
             executor, self._executor = self._executor, None
             self._closed = self._closed or close
         if executor is not None:
-            for process in list((executor._processes or {}).values()):  # public from Python 3.14 on: kill_workers()
-                process.kill()
-            executor.shutdown(wait=True, cancel_futures=True)
+            self._end(executor)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers when their tasks are done; no more tasks are taken."""
@@ -115,7 +137,38 @@ class WorkerPool(Executor):
         with self._lock:
             if self._executor is executor:
                 self._executor = None
-        executor.shutdown(wait=True, cancel_futures=True)
+        self._end(executor)
+
+    def _end(self, executor: ProcessPoolExecutor) -> None:
+        """Kill the workers of an executor at once, and wait until it has noticed.
+
+        A worker that ends while it tells a result leaves half of it in the pipe, and who reads there waits for the rest
+        until nobody is left who could write it: not this process either.
+        """
+        with self._ending:
+            with executor._shutdown_lock:  # nobody is beginning a worker now
+                executor._shutdown_thread = True  # nor from now on
+                for process in list((executor._processes or {}).values()):  # from Python 3.14 on: kill_workers()
+                    process.kill()
+                if executor._result_queue is not None:
+                    executor._result_queue._writer.close()  # type: ignore[attr-defined]
+            executor.shutdown(wait=True, cancel_futures=True)
+
+    def _watch_new(self, executor: ProcessPoolExecutor) -> None:
+        """Have every new worker watched; they are begun as tasks come."""
+        for pid, process in list((executor._processes or {}).items()):
+            if pid not in self._watched:
+                self._watched.add(pid)
+                threading.Thread(target=self._watch, args=(executor, process), daemon=True).start()
+
+    def _watch(self, executor: ProcessPoolExecutor, process: BaseProcess) -> None:
+        """Kill the other workers when one dies by itself: it may have died in the middle of a result."""
+        process.join()
+        with self._lock:
+            ended_by_us = self._executor is not executor
+            self._watched.discard(process.pid)
+        if process.exitcode and not ended_by_us:
+            self._discard(executor)
 
 
 def outcome(future: Future[T], cancel: CancelToken | None = None) -> T:

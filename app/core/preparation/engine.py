@@ -26,6 +26,7 @@ from app.core.jobs.job import Job, Progress
 from app.core.jobs.pool import available_cores
 from app.core.paths import preparation_place
 from app.core.preparation.problems import Problems
+from app.core.preparation.sql import literal
 from app.core.store.lock import OwnerLock
 
 MEMORY = 1536 << 20
@@ -132,9 +133,9 @@ class Engine:
             "enable_external_access": False,
         }
         for name, value in settings.items():
-            self.connection.execute(f"SET {name} = {_literal(value)}")
+            self.connection.execute(f"SET {name} = {_setting(value)}")
         file = str(self.directory / "staged.duckdb")
-        self.connection.execute(f"ATTACH {_literal(file)} AS staged (ENCRYPTION_KEY '{secrets.token_hex(32)}')")
+        self.connection.execute(f"ATTACH {_setting(file)} AS staged (ENCRYPTION_KEY '{secrets.token_hex(32)}')")
         self.connection.execute("USE staged")
         self.connection.execute("SET lock_configuration = true")
 
@@ -152,11 +153,6 @@ class Engine:
             if 0 <= fraction <= 1:
                 remaining = elapsed * (1 - fraction) / fraction if fraction > 0.02 else None
                 job.report(Progress(fraction, step, remaining))
-
-
-def quoted(name: str) -> str:
-    """Return ``name`` as an SQL identifier, whatever it holds."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 @contextmanager
@@ -177,12 +173,12 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
-def _literal(value: object) -> str:
+def _setting(value: object) -> str:
     """Write a setting; settings take no parameters. Only what this module and the caller's paths say comes here."""
     if isinstance(value, list):
-        return "[" + ", ".join(map(_literal, value)) + "]"
+        return "[" + ", ".join(map(_setting, value)) + "]"
     if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
+        return literal(value)
     return str(value).lower()
 
 
@@ -216,4 +212,7 @@ def _sweep(place: Path) -> None:
 
 def _remove(directory: Path) -> None:
     with disk_problems(directory), suppress(FileNotFoundError):
-        shutil.rmtree(directory)
+        if directory.is_symlink():  # not ours, and never followed
+            directory.unlink()
+        else:
+            shutil.rmtree(directory)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.core.jobs.job import Job
+from app.core.preparation.name_words import compact, word_set, words
 from app.core.preparation.national_ids import NATIONAL_IDS, NationalId
-from app.core.preparation.resolving import table_reference
-from app.core.preparation.sources.source import Column, Staged, Table
-from app.core.preparation.words import compact, word_set, words
+from app.core.preparation.sources.source import Column, Staged, Table, table_reference
+from app.core.preparation.sql import quoted
 
 if TYPE_CHECKING:
     from app.core.preparation.engine import Engine
@@ -36,7 +36,7 @@ KINDS = (
 )
 """What is found; ``identifier`` is what a format calls so without saying what it is."""
 
-Place = tuple[str, str]
+TableColumn = tuple[str, str]
 """A table as mappings name it, and a column."""
 
 _NAMED: Mapping[str, frozenset[str]] = {
@@ -100,6 +100,7 @@ _YEAR = re.compile(r"(?<![0-9])(1[89]|20)[0-9]{2}(?![0-9])")
 _SHARE = 0.2  # of a column's values that tell a kind
 _FEW = 5
 _LONG_TEXT = 6  # words
+_LOOKED_AT = 1_000  # characters of a value: what is longer takes its patterns hours
 _LIFETIME = 45  # years that dates of birth spread over, and hardly any other dates of a register
 
 
@@ -126,9 +127,9 @@ def find_identifiers(
     engine: Engine,
     sources: Sequence[Staged],
     *,
-    used: Collection[Place],
-    patients: Collection[Place],
-    confirmed: Collection[Place],
+    used: Collection[TableColumn],
+    patients: Collection[TableColumn],
+    confirmed: Collection[TableColumn],
     job: Job,
 ) -> tuple[Identifier, ...]:
     """Return what is found in all staged tables, in their order.
@@ -152,12 +153,10 @@ def find_identifiers(
 
 def sample(engine: Engine, table: Table, column: Column) -> dict[str, int]:
     """Return the values of about :data:`SAMPLED` rows that lie all over the table, with how many rows have each."""
-    from app.core.preparation.engine import quoted  # noqa: PLC0415 - windows judge columns without DuckDB
-
     step = max(1, table.rows // SAMPLED)
-    value = f"trim({quoted(column.name)})"
+    value = f"left(trim({quoted(column.name)}), {_LOOKED_AT})"
     rows = engine.execute(
-        f"SELECT {value}, count(*) FROM {quoted(table.source)}.{quoted(table.name)} "
+        f"SELECT {value}, count(*) FROM {quoted(table.source, table.name)} "
         f"WHERE hash(_row) % ? = 0 AND {value} <> '' GROUP BY 1",
         [step],
     ).fetchall()

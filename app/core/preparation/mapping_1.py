@@ -24,7 +24,8 @@ understood refuses its row.
 
 from __future__ import annotations
 
-from app.core.preparation.mapping import BadValues, Fields, Mapping, Source, VariableMapping
+from app.core.preparation.mapping import BadValues, Mapping, Source, VariableMapping
+from app.core.preparation.mapping_fields import Fields
 from app.core.preparation.sources.source import Format
 
 SOURCE = "patients"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from app.core.catalogue.model import Catalogue, Kind, Variable
 from app.core.catalogue.numbers import decimal_text
 from app.core.errors import SafeParam
-from app.core.preparation.words import roots
+from app.core.preparation.name_words import roots
 
 if TYPE_CHECKING:
     from app.core.preparation.table import ClearTable

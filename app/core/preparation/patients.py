@@ -8,11 +8,17 @@ the pseudonyms.
 from __future__ import annotations
 
 from app.core.jobs.job import Job
-from app.core.preparation.engine import Engine, quoted
-from app.core.preparation.finding import Finding, Refusals, note
-from app.core.preparation.places import ID, SCHEMA, named, staged
+from app.core.preparation.engine import Engine
+from app.core.preparation.plan import Place, Plan
+from app.core.preparation.problem_rows import Finding, Refusals, note
 from app.core.preparation.problems import KEPT, State
-from app.core.preparation.resolving import Place, Plan
+from app.core.preparation.sql import quoted
+from app.core.preparation.staged_tables import (
+    ID,
+    SCHEMA,
+    named,
+    staged,
+)
 
 PATIENTS = f"{SCHEMA}.patients"
 

@@ -11,9 +11,9 @@ from typing import Any
 from app.core.catalogue import units
 from app.core.catalogue.model import Catalogue, Kind, Variable
 from app.core.catalogue.numbers import read_decimal
+from app.core.preparation.column_matching import means_nothing, read_levels
 from app.core.preparation.mapping import Mapping as MappingFile
 from app.core.preparation.mapping import VariableMapping
-from app.core.preparation.matching import means_nothing, read_levels
 from app.core.preparation.problems import Problem, Problems, State
 
 EXAMPLES = 5

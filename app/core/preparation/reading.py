@@ -20,18 +20,25 @@ from app.core.errors import UserError
 from app.core.jobs.job import Job
 from app.core.preparation import mapping_1
 from app.core.preparation.engine import Engine
-from app.core.preparation.finding import Refusals
 from app.core.preparation.mapping import Mapping, Rule
 from app.core.preparation.patients import PATIENTS, choose_rows, number_patients, rows_of
-from app.core.preparation.places import ID, identify_rows, staged
+from app.core.preparation.plan import Place, Plan, Use
 from app.core.preparation.planes import Read, Values, columns, width
+from app.core.preparation.problem_rows import Refusals
 from app.core.preparation.problems import State
-from app.core.preparation.resolving import Place, Plan, Use, resolve
+from app.core.preparation.resolving import resolve
 from app.core.preparation.rules import Pass, aggregate, match_rows, passes
 from app.core.preparation.sources.source import Settings, Staged
 from app.core.preparation.sources.staging import stage
+from app.core.preparation.staged_tables import ID, identify_rows, staged
 from app.core.preparation.table import ClearTable, RowsRefused
-from app.core.preparation.understanding import explain, know_units, prepare, texts, understood
+from app.core.preparation.value_statements import (
+    explain,
+    know_units,
+    prepare,
+    texts,
+    understood,
+)
 from app.core.store.documents import SealedColumn
 
 Overrides = TableOf[str, tuple[Path, ...]]

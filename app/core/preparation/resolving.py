@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping as TableOf
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import count
 
-from app.core.catalogue import units
 from app.core.catalogue.model import Catalogue, Kind, Variable
 from app.core.errors import UserError
-from app.core.preparation.mapping import BadValues, Mapping, Rule, VariableMapping, refuse
-from app.core.preparation.sources.source import Settings, Staged, Table
+from app.core.preparation.mapping import BadValues, Mapping, Rule, VariableMapping
+from app.core.preparation.mapping_fields import refuse
+from app.core.preparation.plan import INDEX, Conversion, Place, Plan, Use, conversion_between
+from app.core.preparation.sources.source import Staged, Table, table_reference
 from app.core.preparation.values import FLAGS, Reads, Words, words_of
-
-INDEX = ""
-"""The code under which the index date is read."""
 
 _RULES: TableOf[Kind, tuple[Rule | None, ...]] = {
     Kind.FLAG: (Rule.EVER, Rule.FIRST, Rule.LAST),
@@ -27,114 +24,6 @@ _RULES: TableOf[Kind, tuple[Rule | None, ...]] = {
     Kind.EVENT: (None,),
     Kind.SURVIVAL: (),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """value · ``factor`` + ``shift``."""
-
-    factor: float = 1.0
-    shift: float = 0.0
-
-    @property
-    def changes(self) -> bool:
-        """Whether it changes anything."""
-        return (self.factor, self.shift) != (1.0, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A staged table as a mapping uses it: its settings, and the column that names the patient."""
-
-    table: Table
-    settings: Settings
-    patient: str
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What the engine calls it."""
-        return self.table.source, self.table.name
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One thing that is read for a variable (None: the index date). ``number`` names it in the engine.
-
-    ``column`` is None for tables with one row an observation; ``part`` tells the columns of survival apart.
-    """
-
-    number: int
-    code: str
-    variable: Variable | None
-    mapping: VariableMapping
-    place: Place
-    reads: Reads
-    column: str | None = None
-    part: str = ""
-    words: Words = Words()
-    conversion: Conversion = Conversion()
-    since_index: bool = False
-    """Days are counted from the index date."""
-    strict: bool = False
-    """A value that cannot be understood refuses its row."""
-
-    @property
-    def missing(self) -> frozenset[str]:
-        """The texts that stand for "no value"."""
-        return self.place.settings.missing | frozenset(self.mapping.missing)
-
-    @property
-    def by_time(self) -> bool:
-        """Whether an observation without a time is of no use."""
-        timed = self.mapping.rule in (Rule.FIRST, Rule.LAST) or self.mapping.window is not None
-        return self.column is None and (timed or self.reads is Reads.DAY)
-
-    @property
-    def by_index(self) -> bool:
-        """Whether nothing can be said of a patient without an index date."""
-        return self.mapping.window is not None or (self.since_index and self.reads is Reads.DAY)
-
-    @property
-    def range(self) -> tuple[Decimal | None, Decimal | None]:
-        """The plausible range of the value, after conversion."""
-        if self.part in ("days", "end", "event_date"):
-            return Decimal(0), None
-        if self.variable is None or self.variable.kind is not Kind.NUMBER or self.reads is not Reads.NUMBER:
-            return None, None
-        return self.variable.minimum, self.variable.maximum
-
-    def unit(self, found: str | None) -> Conversion | None:
-        """Return how values with the unit ``found`` in their row are converted; None if that cannot be known."""
-        target = None if self.variable is None else self.variable.unit
-        if self.reads is not Reads.NUMBER or target is None or self.mapping.factor is not None:
-            return self.conversion
-        found = (found or "").strip()
-        if not found:
-            return self.conversion if self.mapping.unit is not None else None
-        if found.casefold() == target.casefold():
-            return Conversion()
-        if self.mapping.unit is not None and found.casefold() == self.mapping.unit.casefold():
-            return self.conversion
-        try:
-            return _conversion(found, target)
-        except UserError:
-            return None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is read. ``patients`` is the table with one row a patient, else ``places`` say who there is; ``left_out``
-    are variables that nothing is read for, ``unused_columns`` columns that nothing is read from."""
-
-    mapping: Mapping
-    catalogue: Catalogue
-    patients: Place | None
-    places: tuple[Place, ...]
-    index: Use | None
-    uses: tuple[Use, ...]
-    variables: tuple[str, ...]
-    left_out: tuple[str, ...]
-    unused_columns: tuple[str, ...]
 
 
 def resolve(mapping: Mapping, catalogue: Catalogue, staged: TableOf[str, Staged]) -> Plan:
@@ -155,7 +44,7 @@ class _Resolving:
 
     def plan(self) -> Plan:
         mapping = self._mapping
-        for code in mapping.variables:
+        for code in (*mapping.variables, *mapping.leave_out):
             if self._catalogue.find(code) is None:
                 self._unknown_variable(code)
         patients = None if mapping.patients is None else self._place(mapping.patients, "patients")
@@ -165,7 +54,10 @@ class _Resolving:
                 self._check(variable, found)
                 self._uses += self._uses_of(variable, found)
             elif (
-                patients is not None and variable.code in _names(patients.table) and variable.kind is not Kind.SURVIVAL
+                patients is not None
+                and variable.code in _names(patients.table)
+                and variable.kind is not Kind.SURVIVAL
+                and variable.code not in mapping.leave_out
             ):
                 self._uses += self._uses_of(variable, VariableMapping())
         read = {use.code for use in self._uses}
@@ -173,6 +65,7 @@ class _Resolving:
             v.code
             for v in self._catalogue
             if v.code in read or (v.rollup and read & set(self._catalogue.rolled_up(v.code)))
+            if v.code not in mapping.leave_out
         ]
         if not sealed:
             raise UserError(
@@ -294,9 +187,10 @@ class _Resolving:
             f"{name}_column": getattr(mapping, f"{name}_column") or known.get(name)
             for name in ("code", "value", "time", "unit")
         }
-        full = replace(mapping, **columns)  # type: ignore[arg-type]
+        every = "*" in mapping.codes and mapping.system is None  # whatever their codes, even if there is none
+        full = replace(mapping, **columns, codes=() if every else mapping.codes)  # type: ignore[arg-type]
         needed = {
-            "code_column": bool(mapping.codes),
+            "code_column": bool(full.codes),
             "value_column": reads in (Reads.WORD, Reads.NUMBER),
             "time_column": reads is Reads.DAY or mapping.rule in (Rule.FIRST, Rule.LAST) or mapping.window is not None,
         }
@@ -389,7 +283,7 @@ class _Resolving:
         if target is None:
             refuse("no_unit", self._mapping.file, field=f"variables.{variable.code}.unit", variable=variable.code)
         try:
-            return _conversion(mapping.unit, target)
+            return conversion_between(mapping.unit, target)
         except UserError as error:
             refuse(
                 "bad_unit",
@@ -424,16 +318,5 @@ def _reads_of_rows(variable: Variable, mapping: VariableMapping) -> Reads:
     return _READS[variable.kind]
 
 
-def _conversion(source: str, target: str) -> Conversion:
-    convert = units.converter(source, target)
-    shift = convert(Decimal(0))
-    return Conversion(float(convert(Decimal(1)) - shift), float(shift))
-
-
 def _names(table: Table) -> list[str]:
     return [column.name for column in table.columns]
-
-
-def table_reference(staged: Staged, table: Table) -> str:
-    """Return what a mapping calls a table: the source, with the table where it has several."""
-    return staged.name if len(staged.tables) == 1 else f"{staged.name}.{table.name}"

@@ -20,14 +20,27 @@ from numpy.typing import NDArray
 from app.core.catalogue import vocabularies
 from app.core.errors import UserError
 from app.core.jobs.job import Job
-from app.core.preparation.engine import Engine, quoted
-from app.core.preparation.finding import Finding, Refusals, first_rows, note
-from app.core.preparation.mapping import Rule, refuse
+from app.core.preparation.engine import Engine
+from app.core.preparation.mapping import Rule
+from app.core.preparation.mapping_fields import refuse
 from app.core.preparation.patients import PATIENTS
-from app.core.preparation.places import ID, SCHEMA, literal, named, staged, trimmed
+from app.core.preparation.plan import Place, Use
+from app.core.preparation.problem_rows import (
+    Finding,
+    Refusals,
+    first_rows,
+    note,
+)
 from app.core.preparation.problems import State
-from app.core.preparation.resolving import Place, Use
-from app.core.preparation.understanding import (
+from app.core.preparation.sql import literal, quoted
+from app.core.preparation.staged_tables import (
+    ID,
+    SCHEMA,
+    named,
+    staged,
+    trimmed,
+)
+from app.core.preparation.value_statements import (
     WORDS,
     Trouble,
     explain,
@@ -285,7 +298,7 @@ class _Codes:
             if exact and text != written and text.casefold() == written.casefold():
                 used = written
             found += exact
-            for length in range(1, len(normal) + 1):
+            for length in range(len(normal) + 1):
                 found += self._prefixes.get((key, normal[:length]), [])
         return list({use.number: use for use in found}.values()), used
 

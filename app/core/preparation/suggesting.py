@@ -13,15 +13,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.core.catalogue.model import Catalogue, Kind, Variable
-from app.core.preparation.coded import Coded, coded_tables
-from app.core.preparation.matching import Because, Match, by_name, fit
-from app.core.preparation.resolving import table_reference
-from app.core.preparation.sources.source import Column, Staged, Table
-from app.core.preparation.surviving import survivals
-from app.core.preparation.words import compact, roots, word_set, words
+from app.core.preparation.coded_tables import Coded, coded_tables
+from app.core.preparation.column_matching import (
+    Because,
+    Match,
+    by_name,
+    fit,
+)
+from app.core.preparation.name_words import (
+    compact,
+    roots,
+    word_set,
+    words,
+)
+from app.core.preparation.sources.source import Column, Staged, Table, table_reference
+from app.core.preparation.survival_columns import survivals
 
 if TYPE_CHECKING:
-    from app.core.preparation.contents import Contents
+    from app.core.preparation.column_contents import Contents
+    from app.core.preparation.mapping import Mapping as MappingFile
 
 ENOUGH = 0.5
 """Below this confidence nothing is suggested."""
@@ -67,12 +77,20 @@ class Suggested:
     variables: tuple[Suggestion, ...] = field(default_factory=tuple)
 
 
-def suggest(catalogue: Catalogue, sources: Sequence[Staged], contents: Contents) -> Suggested:
-    """Return what is likeliest."""
+def suggest(
+    catalogue: Catalogue, sources: Sequence[Staged], contents: Contents, before: MappingFile | None = None
+) -> Suggested:
+    """Return what is likeliest; ``before`` is a mapping that knows already which table has one row a patient, and which
+    columns name the patients."""
     tables = [(table_reference(source, table), table) for source in sources for table in source.tables]
-    keys = {name: key for name, table in tables if (key := patient_column(table)) is not None}
-    whole = [(name, table) for name, table in tables if _once(table, keys.get(name), contents)]
-    patients = max(whole, key=lambda each: (each[1].rows, len(each[1].columns)), default=None)
+    keys = {name: key for name, table in tables if (key := _said(table, before) or patient_column(table)) is not None}
+    known = None if before is None else before.patients
+    whole = [
+        (name, table)
+        for name, table in tables
+        if name in keys and (name == known or _once(table, keys[name], contents))
+    ]
+    patients = max(whole, key=lambda each: (each[0] == known, each[1].rows, len(each[1].columns)), default=None)
     index = _index(*patients) if patients and _needs_index(catalogue) else None
     found: dict[str, list[Choice]] = defaultdict(list)
     named = _Index(catalogue)
@@ -101,8 +119,15 @@ def patient_column(table: Table) -> str | None:
     return next((spelled[name] for name in _PATIENT.split() if name in spelled), next(iter(numbered), None))
 
 
-def _once(table: Table, key: str | None, contents: Contents) -> bool:
-    return key is not None and table.rows > 0 and contents.once(table, key)
+def _said(table: Table, before: MappingFile | None) -> str | None:
+    """Return the column that names the patient in the mapping before, if it is there."""
+    source = None if before is None else before.sources.get(table.source)
+    said = None if source is None else source.patient
+    return said if any(column.name == said for column in table.columns) else None
+
+
+def _once(table: Table, key: str, contents: Contents) -> bool:
+    return table.rows > 0 and contents.once(table, key)
 
 
 def _columns(index: _Index, name: str, table: Table, key: str, contents: Contents) -> Iterator[tuple[str, Choice]]:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import Any, TypeVar
 
 from app.core.errors import UserError
-from app.core.preparation.comparing import Change
+from app.core.preparation.dataset_changes import CountChange
 from app.core.services import data as service
 from app.core.services import datasets
 from app.core.services.commands import Context, Result, Steps, Values, command
@@ -188,7 +188,7 @@ def _comparison(context: Context, older: DatasetRow, newer: DatasetRow) -> dict[
     }
 
 
-def _change(found: Change) -> dict[str, int | None]:
+def _change(found: CountChange) -> dict[str, int | None]:
     return {"before": found.before, "after": found.after}
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from app.core.crypto import parameters as registry
 from app.core.errors import EnvironmentProblem, ProtocolViolation, UserError
 from app.core.jobs.job import Job
-from app.core.preparation import comparing
-from app.core.preparation.comparing import Comparison
+from app.core.preparation import dataset_changes
+from app.core.preparation.dataset_changes import Comparison
 from app.core.preparation.report import Report, VariableReport
 from app.core.services.data import ReportProfile, open_report
 from app.core.store.datasets import DatasetRow, ImportRow
@@ -107,7 +107,7 @@ def distributions(report: Report, columns: Sequence[SealedColumn]) -> tuple[Dist
 def compare(profile: ReportProfile, older: DatasetRow, newer: DatasetRow) -> Comparison:
     """Say what changed between two versions, in protected counts; errors as :func:`read_report`."""
     first, second = ((Header.decode(row.header), open_report(profile, row)) for row in (older, newer))
-    return comparing.compare(first, second)
+    return dataset_changes.compare(first, second)
 
 
 def version_before(profile: Profile, row: DatasetRow) -> DatasetRow | None:

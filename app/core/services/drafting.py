@@ -9,25 +9,23 @@ from pathlib import Path
 from app.core.catalogue.model import Catalogue
 from app.core.files import write_atomic
 from app.core.jobs.job import Job
-from app.core.preparation.changes import Change, changes, met, read_seen, seen_path, write_seen
-from app.core.preparation.contents import StagedContents
+from app.core.preparation.column_contents import StagedContents
+from app.core.preparation.column_matching import Because
 from app.core.preparation.identifiers import Identifier, find_identifiers
-from app.core.preparation.mapping import (
-    Mapping as MappingFile,
-)
-from app.core.preparation.mapping import (
-    Source,
-    format_mapping,
-    load_mapping,
-    plain_variable,
-    read_variable,
-)
-from app.core.preparation.matching import Because
+from app.core.preparation.mapping import Mapping as MappingFile
+from app.core.preparation.mapping import Source
+from app.core.preparation.mapping_changes import Change, changes, met, read_seen, seen_path, write_seen
+from app.core.preparation.mapping_reading import load_mapping, read_variable
+from app.core.preparation.mapping_writing import format_mapping, plain_variable
 from app.core.preparation.reading import settings_of
-from app.core.preparation.resolving import table_reference
-from app.core.preparation.sources.source import Staged
+from app.core.preparation.sources.source import Staged, table_reference
 from app.core.preparation.suggesting import Choice, Suggested, Suggestion, suggest
-from app.core.preparation.uses import code_columns, patient_columns, tables_by_name, used_columns
+from app.core.preparation.used_columns import (
+    code_columns,
+    patient_columns,
+    tables_by_name,
+    used_columns,
+)
 from app.core.services.staged_sources import Files, Staging, found_settings, staged
 
 _SITE = "Site"
@@ -36,7 +34,8 @@ _SITE = "Site"
 @dataclass(frozen=True)
 class Drafted:
     """What was found: the sources, a suggestion for every variable, the mapping that says so, what changed since the
-    mapping it is based on; ``left_out`` are variables without a source, ``unused_columns`` columns without a use."""
+    mapping it is based on; ``left_out`` are variables for which nothing was found, ``unused_columns`` columns without
+    a use."""
 
     catalogue: Catalogue
     sources: tuple[Staged, ...]
@@ -86,7 +85,7 @@ def _drafted(
 ) -> Drafted:
     contents = StagedContents(staging.engine, job)
     sources = staging.sources
-    suggested = suggest(catalogue, sources, contents)
+    suggested = suggest(catalogue, sources, contents, before)
     mapping = _mapping(sources, catalogue, suggested, None if output is None else output.absolute().parent)
     if before is not None:
         suggested = _kept(suggested, before, sources)
@@ -107,7 +106,9 @@ def _drafted(
         for column in table.columns
         if (name, column.name) not in used | patients
     ]
-    without = [each.variable for each in suggested.variables if each.best is None]
+    without = [
+        each.variable for each in suggested.variables if each.best is None and each.variable not in mapping.leave_out
+    ]
     return Drafted(catalogue, sources, identifiers, suggested, mapping, text, since, tuple(without), tuple(left))
 
 
@@ -159,6 +160,10 @@ def _kept(suggested: Suggested, before: MappingFile, sources: Sequence[Staged]) 
     tables = tables_by_name(sources)
     variables = []
     for each in suggested.variables:
+        others = (*([each.best] if each.best is not None else []), *each.alternatives)
+        if each.variable in before.leave_out:
+            variables.append(Suggestion(each.variable, None, others))
+            continue
         how = before.variables.get(each.variable)
         if how is None:
             variables.append(each)
@@ -166,7 +171,6 @@ def _kept(suggested: Suggested, before: MappingFile, sources: Sequence[Staged]) 
         table = tables.get(how.table or before.patients or "")
         there = {column.name for column in table.columns} if table is not None else set()
         columns = {how.column, how.code_column, how.value_column, how.time_column, how.unit_column} - {None}
-        others = (*([each.best] if each.best is not None else []), *each.alternatives)
         if table is None or not columns <= there:
             variables.append(each)
             continue
@@ -191,4 +195,5 @@ def _based_on(mapping: MappingFile, before: MappingFile, suggested: Suggested) -
         index=before.index or mapping.index,
         bad_values=before.bad_values,
         confirmed=before.confirmed,
+        leave_out=tuple(code for code in before.leave_out if code in {each.variable for each in suggested.variables}),
     )

@@ -22,13 +22,13 @@ from app.core.federation.roster import Site
 from app.core.jobs.job import Job
 from app.core.jobs.pool import WorkerPool, available_cores
 from app.core.preparation import depth
-from app.core.preparation.changes import Change, Seen, changes, met, read_seen, seen_path, write_seen
-from app.core.preparation.contents import StagedContents
+from app.core.preparation.column_contents import StagedContents
 from app.core.preparation.depth import DEFAULT_RESIDUES
 from app.core.preparation.encrypting import begin_worker
-from app.core.preparation.identifiers import Identifier, Place, find_identifiers
+from app.core.preparation.identifiers import Identifier, TableColumn, find_identifiers
 from app.core.preparation.mapping import Mapping as MappingFile
-from app.core.preparation.mapping import load_mapping
+from app.core.preparation.mapping_changes import Change, Seen, changes, met, read_seen, seen_path, write_seen
+from app.core.preparation.mapping_reading import load_mapping
 from app.core.preparation.notes import Note, notes
 from app.core.preparation.patients import PATIENTS
 from app.core.preparation.preparer import PreparerKey
@@ -39,7 +39,13 @@ from app.core.preparation.report import make_report, read_report
 from app.core.preparation.sealing import Target, in_flight, refuse_existing, seal_table, worker_arguments
 from app.core.preparation.sources.source import Staged
 from app.core.preparation.table import ClearTable
-from app.core.preparation.uses import code_columns, patient_columns, tables_by_name, units_assumed, used_columns
+from app.core.preparation.used_columns import (
+    code_columns,
+    patient_columns,
+    tables_by_name,
+    units_assumed,
+    used_columns,
+)
 from app.core.preparation.work_file import remove_work, work_path
 from app.core.secret import SecretBytes
 from app.core.services.datasets import Distribution, distributions
@@ -157,6 +163,8 @@ def prepare(
     """
     job, clock, began = job or Job(), clock or SystemClock(), time.monotonic()
     refuse_existing(output)
+    if not output.absolute().parent.is_dir():  # said before everything is read, and by the name that a person knows
+        raise EnvironmentProblem("file.not_found", path=str(output.parent))
     federation = load_public_file(federation_file)
     site = _site(federation, load_mapping(mapping_file))
     with _read(mapping_file, federation.catalogue, files or {}, confirmed, job) as reading:
@@ -237,11 +245,11 @@ def _read(
         yield _Reading(staging, checked, seen)
 
 
-def _places(identifiers: Collection[Identifier]) -> set[Place]:
+def _places(identifiers: Collection[Identifier]) -> set[TableColumn]:
     return {(each.table, each.column) for each in identifiers}
 
 
-def _confirmed(written: Collection[str], sources: Sequence[Staged]) -> set[Place]:
+def _confirmed(written: Collection[str], sources: Sequence[Staged]) -> set[TableColumn]:
     """Return the columns that ``TABLE.COLUMN`` texts name; both may hold full stops."""
     there = {
         f"{name}.{column.name}": (name, column.name)

@@ -11,6 +11,7 @@ from pathlib import Path
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.jobs.job import Job
 from app.core.preparation.engine import Engine
+from app.core.preparation.mapping_reading import is_source_name
 from app.core.preparation.reading import files_of
 from app.core.preparation.sources.detecting import detect
 from app.core.preparation.sources.source import Settings, Staged
@@ -36,7 +37,7 @@ def chosen_sources(chosen: Sequence[str]) -> dict[str, tuple[Path, ...]]:
     files: dict[str, tuple[Path, ...]] = {}
     for text in chosen:
         name, equals, path = text.partition("=")
-        if not equals or not name.isidentifier() or not name.isascii() or Path(text).exists():
+        if not equals or not is_source_name(name) or Path(text).exists():
             name, path = _name(Path(text), files), text
         files[name] = (*files.get(name, ()), Path(path))
     return files
@@ -45,7 +46,7 @@ def chosen_sources(chosen: Sequence[str]) -> dict[str, tuple[Path, ...]]:
 def _name(path: Path, taken: Mapping[str, object]) -> str:
     """Return a name for a source that a mapping can use: letters, digits and _, a letter first."""
     base = _NOT_IN_NAMES.sub("_", path.resolve().stem).strip("_")[: _MOST_LETTERS - 3]
-    base = base if base[:1].isalpha() else f"source_{base}".strip("_")
+    base = base if is_source_name(base) else f"source_{base}".strip("_")
     name, number = base, 1
     while name.lower() in {each.lower() for each in taken}:
         number += 1
@@ -64,7 +65,7 @@ def staged(settings: Mapping[str, Settings], job: Job) -> Iterator[Staging]:
     """Stage sources by name. Raises UserError ``sources.*``, ``clinical.*``; EnvironmentProblem; Cancelled."""
     reads = files_of(settings.values())
     for path in reads:
-        if not path.exists():
+        if not (path.is_file() or path.is_dir()):  # a pipe or a device would never end
             raise EnvironmentProblem("file.not_found", path=str(path))
     if not settings:
         raise UserError("preparing.no_sources")

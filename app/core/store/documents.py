@@ -105,10 +105,6 @@ class Header:
         """SHA-256 of the canonical bytes."""
         return hashlib.sha256(self.encode()).digest()
 
-    def column_index(self, variable: str, part: str) -> int | None:
-        """Return the position of a sealed column, or None."""
-        return next((i for i, c in enumerate(self.columns) if (c.variable, c.part) == (variable, part)), None)
-
 
 @dataclass(frozen=True)
 class Manifest:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from PySide6.QtCore import QObject, Signal
 from shiboken6 import isValid
 
+from app.core.catalogue.file import load_catalogue
 from app.core.catalogue.model import Catalogue
 from app.core.catalogue.search import Search
+from app.core.errors import ConsiliumError
 from app.texts import preferred_language
 from app.ui import post
 
@@ -51,9 +54,43 @@ class Loader(QObject):
         else:
             _aside(self, lambda: Catalogue.from_cbor(data), lambda catalogue: self._give(catalogue, done))
 
+    def load_file(
+        self, path: Path, done: Callable[[Catalogue], object], failed: Callable[[ConsiliumError], object]
+    ) -> None:
+        """Read a catalogue file, then call ``done`` or ``failed`` in this thread; neither if others were to be read
+        meanwhile."""
+        self._latest = done
+
+        def give(read: Catalogue | ConsiliumError) -> None:
+            if done is not self._latest:
+                return
+            if isinstance(read, ConsiliumError):
+                failed(read)
+            else:
+                done(read)
+
+        if _is_small(path):
+            give(_read(path))
+        else:
+            _aside(self, lambda: _read(path), give)
+
     def _give(self, catalogue: Catalogue, done: Callable[[Catalogue], object]) -> None:
         if done is self._latest:
             done(catalogue)
+
+
+def _is_small(path: Path) -> bool:
+    try:
+        return path.stat().st_size <= _SMALL_BYTES
+    except OSError:  # reading it says what is wrong
+        return True
+
+
+def _read(path: Path) -> Catalogue | ConsiliumError:
+    try:
+        return load_catalogue(path)
+    except ConsiliumError as error:
+        return error
 
 
 class Finder(QObject):

@@ -20,8 +20,7 @@ _STEPS = 7
 class Draft:
     """What was decided. ``own`` says that the federation is this computer's; paths are texts, empty for none yet.
 
-    ``mapping`` is the text of the mapping file as it stands, ``mapping_file`` where it was taken from and is kept;
-    ``put_aside`` are the variables that the person does not want although something would fit.
+    ``mapping`` is the text of the mapping file as it stands, ``mapping_file`` where it was taken from and is kept.
     """
 
     federation: str = ""
@@ -33,7 +32,6 @@ class Draft:
     residues: int = 0
     output: str = ""
     recontact: str = ""
-    put_aside: tuple[str, ...] = ()
     skip_bad_rows: bool = False
     sealing: bool = False
     step: int = 0

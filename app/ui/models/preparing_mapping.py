@@ -1,18 +1,14 @@
-"""The mapping as the wizard edits it: the plain tables of the file, changed one at a time, and back to text."""
+"""The mapping as the wizard edits it: the plain tables of the file, changed one at a time."""
 
 from __future__ import annotations
 
 import copy
-import json
-import re
 from collections.abc import Mapping
-from datetime import date, datetime, time
 from typing import Any
 
 Plain = Mapping[str, Any]
 
 FORMAT, VERSION = "consilium-mapping", 2
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def empty(site: str) -> dict[str, Any]:
@@ -21,14 +17,16 @@ def empty(site: str) -> dict[str, Any]:
 
 
 def with_variable(mapping: Plain, code: str, how: Plain | None) -> dict[str, Any]:
-    """Return the mapping with another table for a variable, or without one."""
+    """Return the mapping with another table for a variable; None leaves it out, whatever column bears its code."""
     changed = copy.deepcopy(dict(mapping))
     variables = changed.setdefault("variables", {})
+    left_out = [each for each in changed.pop("leave_out", ()) if each != code]
     if how is None:
         variables.pop(code, None)
+        left_out.append(code)
     else:
         variables[code] = tidy(how)
-    return changed
+    return with_top(changed, "leave_out", left_out or None)
 
 
 def with_setting(mapping: Plain, source: str, name: str, value: Any) -> dict[str, Any]:
@@ -59,7 +57,7 @@ def without_source(mapping: Plain, source: str) -> dict[str, Any]:
 
 
 def with_top(mapping: Plain, name: str, value: Any) -> dict[str, Any]:
-    """Return the mapping with another ``patients``, ``index`` or ``site``; None takes it out."""
+    """Return the mapping with another ``patients``, ``index``, ``site`` or ``leave_out``; None takes it out."""
     changed = copy.deepcopy(dict(mapping))
     if value is None:
         changed.pop(name, None)
@@ -97,42 +95,3 @@ def _merged(mapping: Plain, code: str, name: str, more: Any) -> dict[str, Any]:
         case _:
             how[name] = more
     return with_variable(mapping, code, how)
-
-
-def to_toml(mapping: Plain) -> str:
-    """Return the text of a mapping file."""
-    plain = {name: value for name, value in mapping.items() if not isinstance(value, Mapping)}
-    parts = ["\n".join(f"{_key(name)} = {_value(value)}" for name, value in plain.items())]
-    parts += [_table("index", mapping["index"])] if mapping.get("index") else []
-    for above in ("sources", "variables"):
-        parts += [_table(f"{above}.{_key(name)}", inside) for name, inside in mapping.get(above, {}).items()]
-    return "\n\n".join(parts) + "\n"
-
-
-def _table(name: str, inside: Plain) -> str:
-    return "\n".join([f"[{name}]", *(f"{_key(key)} = {_value(value)}" for key, value in inside.items())])
-
-
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _text(name)
-
-
-def _value(value: Any) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case int() | float():
-            return repr(value)
-        case datetime() | date() | time():
-            return value.isoformat()
-        case Mapping():
-            inside = ", ".join(f"{_key(str(key))} = {_value(each)}" for key, each in value.items())
-            return f"{{ {inside} }}" if inside else "{}"
-        case list() | tuple():
-            return f"[{', '.join(map(_value, value))}]"
-        case _:
-            return _text(str(value))
-
-
-def _text(words: str) -> str:
-    return json.dumps(words, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -23,6 +23,7 @@ class Standing(StrEnum):
     MAPPED = "mapped"
     SUGGESTED = "suggested"
     NOTHING = "nothing"
+    LEFT_OUT = "left_out"
 
 
 class Role(IntEnum):
@@ -43,13 +44,20 @@ class Row:
     where: str
 
 
-def _row(variable: FoundVariable, how: Mapping[str, Any] | None, patients: str) -> Row:
-    if how is not None:
+def _row(variable: FoundVariable, mapping: Mapping[str, Any]) -> Row:
+    patients = str(mapping.get("patients", ""))
+    if (how := mapping.get("variables", {}).get(variable.code)) is not None:
         return Row(variable, Standing.MAPPED, where(how, variable.code, patients))
+    if variable.code in mapping.get("leave_out", ()):
+        return Row(variable, Standing.LEFT_OUT, "")
     if variable.suggestions:
         best = variable.suggestions[0].how
         return Row(variable, Standing.SUGGESTED, where(best, variable.code, patients))
     return Row(variable, Standing.NOTHING, "")
+
+
+def _mentioned(mapping: Mapping[str, Any]) -> set[str]:
+    return {*mapping.get("variables", {}), *mapping.get("leave_out", ())}
 
 
 def where(how: Mapping[str, Any], code: str, patients: str) -> str:
@@ -72,26 +80,24 @@ class VariablesModel(QAbstractListModel):
         super().__init__(parent)
         self.rows: list[Row] = []
         self._found: Found | None = None
-        self._mapped: Mapping[str, Any] = {}
-        self._patients = ""
+        self._mapping: Mapping[str, Any] = {}
         self._places: dict[str, int] = {}
 
     def show(self, found: Found | None, mapping: Mapping[str, Any]) -> None:
         """Show what was found, and what the mapping says."""
-        mapped, patients = mapping.get("variables", {}), str(mapping.get("patients", ""))
-        if found is not self._found or patients != self._patients:
+        if found is not self._found or mapping.get("patients") != self._mapping.get("patients"):
             self.beginResetModel()
             variables = found.variables if found is not None else ()
-            self.rows = [_row(each, mapped.get(each.code), patients) for each in variables]
+            self.rows = [_row(each, mapping) for each in variables]
             self._places = {each.code: place for place, each in enumerate(variables)}
             self.endResetModel()
         else:
-            for code in self._mapped.keys() | mapped.keys():
+            for code in _mentioned(self._mapping) | _mentioned(mapping):
                 place = self.place_of(code)
-                if place >= 0 and self._mapped.get(code) != mapped.get(code):
-                    self.rows[place] = _row(self.rows[place].variable, mapped.get(code), patients)
+                if place >= 0 and (row := _row(self.rows[place].variable, mapping)) != self.rows[place]:
+                    self.rows[place] = row
                     self.dataChanged.emit(self.index(place), self.index(place))
-        self._found, self._mapped, self._patients = found, mapped, patients
+        self._found, self._mapping = found, mapping
 
     def rowCount(self, parent: _Index = _NOWHERE) -> int:  # noqa: N802 - Qt's name
         return 0 if parent.isValid() else len(self.rows)

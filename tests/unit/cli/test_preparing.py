@@ -13,7 +13,7 @@ from app.cli.main import commands
 from app.core.catalogue.file import load_catalogue
 from app.core.federation.public_file import save_public_file
 from app.core.paths import resource
-from app.core.preparation.mapping import load_mapping, parse_mapping
+from app.core.preparation.mapping_reading import load_mapping, parse_mapping
 from app.core.preparation.problems import Problem, State
 from app.texts import LANGUAGES, entries, use_language
 from tests.federations import PASSPHRASE, two_sites

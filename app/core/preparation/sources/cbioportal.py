@@ -19,11 +19,12 @@ from pathlib import Path
 from app.core.errors import UserError
 from app.core.files import disk_problems, private_directory, read_limited
 from app.core.jobs.job import Job
-from app.core.preparation.engine import Engine, quoted
+from app.core.preparation.engine import Engine
 from app.core.preparation.problems import Problem, Problems, State
 from app.core.preparation.sources.clinical import described, remove
-from app.core.preparation.sources.clinical_csv import Raw, plain, quoted_text, raw
+from app.core.preparation.sources.clinical_csv import Raw, plain, raw
 from app.core.preparation.sources.source import Settings, Staged, Table
+from app.core.preparation.sql import literal, quoted
 
 _MISSING = ("NA", "N/A", "[Not Available]", "[Not Applicable]", "[Not Evaluated]", "[Unknown]", "[Discrepancy]")
 _KINDS = {
@@ -123,7 +124,7 @@ def _stage_clinical(
         chosen = ", ".join(f"{_known('raw.' + quoted(column))} AS {quoted(upper[column])}" for column in names)
         engine.execute(
             f"""CREATE TABLE {quoted(name)}.{table} AS SELECT _row + {file.above} AS _row,
-            {quoted_text(path.name)} AS _file, {chosen} FROM {rows.place}""",
+            {literal(path.name)} AS _file, {chosen} FROM {rows.place}""",
             job=job,
             step="clinical.step.reshaping",
         )
@@ -187,7 +188,7 @@ def _add_mutations(rows: Raw, name: str, file: _File, job: Job) -> None:
         chosen AS (SELECT * REPLACE (CASE WHEN each.other THEN other ELSE allele END AS allele) FROM named
             WHERE NOT each.other OR (main IS NOT NULL AND other IS NOT NULL)),
         coded AS (SELECT *, CASE each.type WHEN 'genomic' THEN {genomic} ELSE each.code END AS code FROM chosen)
-        SELECT _row, {quoted_text(rows.file)}, NULL, code, CASE each.type WHEN 'gene' THEN 'HGNC' ELSE 'HGVS' END,
+        SELECT _row, {literal(rows.file)}, NULL, code, CASE each.type WHEN 'gene' THEN 'HGNC' ELSE 'HGVS' END,
         CASE each.type WHEN 'gene' THEN gene ELSE gene || ' ' || code END, NULL, NULL, "class",
         "reference" || '>' || allele, NULL, 'mutation', each.type, sample, gene, "reference", allele, chromosome,
         "start", status FROM coded WHERE each.type IN ('gene', 'none')
@@ -211,7 +212,7 @@ def _genomic(allele: str) -> str:
 
 def _known(text: str) -> str:
     """Return SQL for a value that is NULL where the study says that there is none."""
-    return f"CASE WHEN {text} NOT IN ({', '.join(map(quoted_text, _MISSING))}) THEN {text} END"
+    return f"CASE WHEN {text} NOT IN ({', '.join(map(literal, _MISSING))}) THEN {text} END"
 
 
 @contextmanager

@@ -18,10 +18,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from app.core.jobs.job import Job
-from app.core.preparation.engine import Engine, quoted
+from app.core.preparation.engine import Engine
 from app.core.preparation.problems import KEPT, SHOWN, Problem, State
 from app.core.preparation.sources.columns import columns_of
 from app.core.preparation.sources.source import Long, Table
+from app.core.preparation.sql import quoted
 
 MAX_TEXT = 10_000
 """Characters of one value; more is a document, not a value."""
@@ -80,7 +81,7 @@ class Batch:
     def __init__(self, engine: Engine, source: str, table: str, columns: Sequence[str]) -> None:
         self._engine = engine
         self._width = len(columns)
-        self._name = f"{quoted(source)}.{quoted(table)}"
+        self._name = quoted(source, table)
         texts = ", ".join(f"{quoted(column)} VARCHAR" for column in columns)
         engine.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(source)}")
         engine.execute(f"CREATE OR REPLACE TABLE {self._name} (_row BIGINT, _file VARCHAR, _n BIGINT, {texts})")
@@ -115,7 +116,7 @@ def described(
     job: Job | None = None,
 ) -> Table:
     """Describe a table that was made: ``patients``, or one with the columns of :data:`LONG`."""
-    place = f"{quoted(source)}.{quoted(table)}"
+    place = quoted(source, table)
     names = [str(each[0]) for each in engine.execute(f"SELECT * FROM {place} LIMIT 0").description or ()]
     names = [each for each in names if not each.startswith("_")]
     columns = columns_of(engine, source, table, names, labels=labels, values=values, identifiers=identifiers, job=job)
@@ -143,6 +144,6 @@ def tell(engine: Engine, code: str, state: State, places: str, column: str | Non
 
 def remove(engine: Engine, source: str, table: str, rows: str, code: str, column: str) -> None:
     """Take the ``rows`` (a condition) out of a table, each a refused row whose ``column`` is shown."""
-    name = f"{quoted(source)}.{quoted(table)}"
+    name = quoted(source, table)
     tell(engine, code, State.REFUSED, f"SELECT _file, _row, {quoted(column)} FROM {name} WHERE {rows}", column)
     engine.execute(f"DELETE FROM {name} WHERE {rows}")

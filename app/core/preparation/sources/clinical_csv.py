@@ -13,11 +13,12 @@ from pathlib import Path
 from app.core.errors import UserError
 from app.core.files import disk_problems
 from app.core.jobs.job import Job
-from app.core.preparation.engine import Engine, quoted
+from app.core.preparation.engine import Engine
 from app.core.preparation.problems import Problem, State
 from app.core.preparation.sources.clinical import tell
 from app.core.preparation.sources.csv_files import load, schema
 from app.core.preparation.sources.source import Settings
+from app.core.preparation.sql import literal, quoted
 
 SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 _FORMATS: Mapping[str, tuple[str, ...]] = {
@@ -76,12 +77,12 @@ class Raw:
                 return
             text = self.text(name)
             places = (
-                f"SELECT {quoted_text(self.file)}, _row, {text} FROM {self.place} WHERE {text} <> '' AND {read} IS NULL"
+                f"SELECT {literal(self.file)}, _row, {text} FROM {self.place} WHERE {text} <> '' AND {read} IS NULL"
             )
             tell(self.engine, code, State.EMPTY, places, name)
 
     def _moment(self, text: str) -> str:
-        formats = ", ".join(map(quoted_text, (*_FORMATS[self.settings.dates or "YMD"], *_ALWAYS)))
+        formats = ", ".join(map(literal, (*_FORMATS[self.settings.dates or "YMD"], *_ALWAYS)))
         read = f"coalesce(TRY_CAST(left({text}, 19) AS TIMESTAMP), try_strptime({text}, [{formats}]))"
         return (
             f"CASE WHEN {read} NOT BETWEEN TIMESTAMP '1800-01-01' AND TIMESTAMP '2200-01-01' THEN NULL "
@@ -106,7 +107,7 @@ def raw(
         for name in required:
             if name not in columns:
                 raise UserError("clinical.missing_column", file=path.name, column=name)
-        yield Raw(engine, f"{quoted(source)}.{quoted(table)} AS raw", path.name, loaded.columns, columns, settings)
+        yield Raw(engine, f"{quoted(source, table)} AS raw", path.name, loaded.columns, columns, settings)
     finally:
         drop(engine, source, table)
 
@@ -115,7 +116,7 @@ def drop(engine: Engine, source: str, table: str) -> None:
     """Drop what :func:`.csv_files.load` made: a table, or a view and the table behind it."""
     found = engine.one("SELECT count(*) FROM duckdb_views() WHERE schema_name = ? AND view_name = ?", [source, table])
     kind = "VIEW" if found[0] else "TABLE"
-    engine.execute(f"DROP {kind} {quoted(source)}.{quoted(table)}")
+    engine.execute(f"DROP {kind} {quoted(source, table)}")
     engine.execute(f"DROP TABLE IF EXISTS main.{quoted(f'{source}.{table}')}")
 
 
@@ -145,8 +146,3 @@ def folder(settings: Settings, known: frozenset[str], engine: Engine) -> dict[st
 def plain(settings: Settings) -> Settings:
     """Return what describes the staged tables: their dates are ISO and their decimal sign is the point."""
     return replace(settings, decimal=".", dates="YMD")
-
-
-def quoted_text(text: str) -> str:
-    """Return a text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.core.jobs.job import Job
-from app.core.preparation.engine import Engine, quoted
+from app.core.preparation.engine import Engine
 from app.core.preparation.sources.source import Column
+from app.core.preparation.sql import quoted
 
 MOST_DISTINCT = 1_000
 """More different values are not counted."""
@@ -40,7 +41,7 @@ def columns_of(
     job: Job | None = None,
 ) -> tuple[Column, ...]:
     """Describe the columns ``names`` of a staged table; the mappings say, by column, what the format knows of them."""
-    place = f"{quoted(source)}.{quoted(table)}"
+    place = quoted(source, table)
     described: list[Column] = []
     for start in range(0, len(names), _AT_A_TIME):
         some = names[start : start + _AT_A_TIME]

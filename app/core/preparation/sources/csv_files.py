@@ -19,16 +19,18 @@ import duckdb
 from app.core.errors import UserError
 from app.core.files import disk_problems
 from app.core.jobs.job import Job
-from app.core.preparation.engine import Engine, quoted
+from app.core.preparation.engine import Engine
 from app.core.preparation.problems import Problem
 from app.core.preparation.sources.columns import columns_of
 from app.core.preparation.sources.csv_rows import records, write_clean
-from app.core.preparation.sources.csv_scan import ENCODINGS, Scan, narrow_encoding, scan, transcode, wide_encoding
+from app.core.preparation.sources.csv_scan import Scan, narrow_encoding, scan, transcode, wide_encoding
 from app.core.preparation.sources.guessing import completed
 from app.core.preparation.sources.names import named, table_names
-from app.core.preparation.sources.source import Settings, Staged, Table
+from app.core.preparation.sources.source import DELIMITERS, ENCODINGS, Settings, Staged, Table
+from app.core.preparation.sql import quoted
 
-DELIMITERS = (",", ";", "\t", "|")
+PATTERN = frozenset("*?[")
+"""Characters of a path with which DuckDB reads other files as well, whose names are like it."""
 _HEAD = 4 << 20
 _TRIED = 200  # records that a delimiter is judged by
 _MAX_LINE = 16 << 20  # bytes: a row of csv_rows.MAX_ROW characters, its quotation marks doubled
@@ -86,7 +88,7 @@ def load(
         columns = named(rename(names) if rename else names, path.name)
         nulls = ["", *null]
         rows = None
-        if found.plain and len(columns) > 1:
+        if found.plain and len(columns) > 1 and PATTERN.isdisjoint(str(readable)):
             rows = _load_plain(engine, (source, table), readable, (delimiter, columns, nulls), found, working)
         if rows is None:
             write_clean(readable, path.name, delimiter, columns, clean, engine.problems, working)
@@ -140,7 +142,21 @@ def _header(path: Path, name: str, delimiter: str | None) -> tuple[str, list[str
         raise UserError("sources.empty_file", file=name)
     if len(names) == 1 and delimiter is None:
         raise UserError("sources.no_delimiter", file=name)
+    if len(names) == 1 and delimiter is not None:
+        _refuse_other(head, name, delimiter)
     return best, names
+
+
+def _refuse_other(head: str, name: str, delimiter: str) -> None:
+    """Refuse a file that plainly has another delimiter than is said: all of it would be one column."""
+    for other in DELIMITERS:
+        share, fields = _regularity(_first_records(head, name, other))
+        if fields > 1 and share == 1:
+            raise UserError("sources.other_delimiter", file=name, delimiter=_shown(delimiter), found=_shown(other))
+
+
+def _shown(delimiter: str) -> str:
+    return delimiter.replace("\t", "\\t")
 
 
 def _first_records(head: str, name: str, delimiter: str) -> list[list[str] | Problem]:

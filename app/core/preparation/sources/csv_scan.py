@@ -21,11 +21,6 @@ from app.core.jobs.job import Job
 
 LONG_LINE = 100_000
 """A line of more bytes is not plain."""
-ENCODINGS = (
-    *("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "windows-1252", "iso-8859-1", "iso-8859-15"),
-    *("windows-1250", "iso-8859-2", "cp850", "mac-roman"),
-)
-"""The encodings that can be said."""
 _CHUNK = 8 << 20
 _HEAD = 4096
 _SAMPLE = 64 << 10

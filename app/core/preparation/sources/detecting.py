@@ -87,7 +87,7 @@ def _of_names(folder: Path) -> Format | None:
 
 
 def _head(path: Path) -> bytes:
-    if not path.exists():
+    if not path.is_file():
         raise EnvironmentProblem("file.not_found", path=str(path))
     with disk_problems(path), open(path, "rb") as file:
         return file.read(_HEAD)

@@ -20,7 +20,7 @@ from pathlib import Path
 from app.core.errors import UserError
 from app.core.files import disk_problems
 from app.core.jobs.job import Job
-from app.core.preparation.engine import Engine, quoted
+from app.core.preparation.engine import Engine
 from app.core.preparation.problems import SHOWN, Problem, Problems, State
 from app.core.preparation.sources.clinical import Batch, described, remove, tell
 from app.core.preparation.sources.clinical_csv import plain
@@ -28,6 +28,7 @@ from app.core.preparation.sources.fhir_elements import Element, WrongShape, codi
 from app.core.preparation.sources.fhir_reading import SUFFIXES, Entry, read_resources
 from app.core.preparation.sources.fhir_rows import KINDS, left_out, rows
 from app.core.preparation.sources.source import Settings, Staged
+from app.core.preparation.sql import quoted
 
 _NEVER_STAGED = ("name", "telecom", "address", "identifier", "photo", "contact")
 _PATIENTS = (

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.core.preparation.engine import Engine, quoted
+from app.core.preparation.engine import Engine
 from app.core.preparation.sources.columns import SAMPLE
 from app.core.preparation.sources.source import Settings, Staged, Table
+from app.core.preparation.sql import quoted
 
 _COMMA = r"[+-]?\d*,\d+([eE][+-]?\d+)?"
 _POINT = r"[+-]?\d*\.\d+([eE][+-]?\d+)?"
 _THOUSANDS = r"[+-]?[1-9]\d{0,2}[.,]\d{3}"
-_YEAR_FIRST = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?"
 _YEAR_LAST = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([T ].*)?"
 
 
@@ -77,7 +77,7 @@ def _counts(engine: Engine, table: Table, names: Sequence[str], patterns: Sequen
     """Return for each column how many of the values of a sample match each pattern."""
     if not names:
         return []
-    place = f"{quoted(table.source)}.{quoted(table.name)}"
+    place = quoted(table.source, table.name)
     share = min(100.0, 100 * SAMPLE / max(table.rows, 1))
     sample = place if share >= 100 else f"(SELECT * FROM {place} TABLESAMPLE system({share:.6f}%) REPEATABLE (1))"
     counts = [

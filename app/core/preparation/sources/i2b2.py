@@ -20,11 +20,12 @@ from pathlib import Path
 
 from app.core.errors import UserError
 from app.core.jobs.job import Job
-from app.core.preparation.engine import Engine, quoted
+from app.core.preparation.engine import Engine
 from app.core.preparation.problems import Problem, State
 from app.core.preparation.sources.clinical import SYSTEMS, described, remove, tell
-from app.core.preparation.sources.clinical_csv import Raw, folder, plain, quoted_text, raw
+from app.core.preparation.sources.clinical_csv import Raw, folder, plain, raw
 from app.core.preparation.sources.source import Settings, Staged
+from app.core.preparation.sql import literal, quoted
 
 _TABLES = frozenset(
     {"observation_fact", "patient_dimension", "visit_dimension", "concept_dimension", "modifier_dimension"}
@@ -62,7 +63,7 @@ def stage(engine: Engine, name: str, settings: Settings, job: Job | None = None)
 
 
 def _make_patients(rows: Raw, name: str, job: Job) -> None:
-    schema, file = quoted(name), quoted_text(rows.file)
+    schema, file = quoted(name), literal(rows.file)
     others = "".join(f", {text} AS {quoted(column)}" for column, text in rows.columns.items() if column not in _READ)
     born, died, status = rows.moment("birth_date"), rows.moment("death_date"), rows.text("vital_status_cd")
     rows.engine.execute(
@@ -108,7 +109,7 @@ def _make_names(engine: Engine, name: str, files: dict[str, Path], settings: Set
             continue
         with raw(engine, name, files[table], settings, required=(code, path), job=job) as rows:
             engine.execute(
-                f"""CREATE TABLE {schema}.{made} AS SELECT _row, {quoted_text(rows.file)} AS _file,
+                f"""CREATE TABLE {schema}.{made} AS SELECT _row, {literal(rows.file)} AS _file,
                 {rows.text(code)} AS concept_cd, {rows.text(path)} AS path, {rows.text("name_char")} AS name
                 FROM {rows.place}""",
                 job=job,
@@ -176,7 +177,7 @@ def _add_facts(rows: Raw, name: str, job: Job) -> None:
     modifier = f"nullif({rows.text('modifier_cd')}, '@')"
     for table, which in (("observations", "NULL"), ("modified", "NOT NULL")):
         rows.engine.execute(
-            f"""INSERT INTO {schema}.{table} SELECT raw._row, {quoted_text(rows.file)}, {chosen} FROM {rows.place}
+            f"""INSERT INTO {schema}.{table} SELECT raw._row, {literal(rows.file)}, {chosen} FROM {rows.place}
             LEFT JOIN {schema}._codes c ON c.concept_cd = {concept}
             LEFT JOIN {_named(f"{schema}._modifiers")} m ON m.concept_cd = {rows.text("modifier_cd")}
             WHERE {modifier} IS {which}""",
@@ -198,7 +199,7 @@ def _add_facts(rows: Raw, name: str, job: Job) -> None:
 
 def _make_codes(rows: Raw, name: str, concept: str) -> None:
     """Make a table of the codes that occur: each taken apart once, with its first path."""
-    systems = " ".join(f"WHEN {quoted_text(own.upper())} THEN {quoted_text(ours)}" for own, ours in SYSTEMS.items())
+    systems = " ".join(f"WHEN {literal(own.upper())} THEN {literal(ours)}" for own, ours in SYSTEMS.items())
     rows.engine.execute(
         f"""CREATE TABLE {quoted(name)}._codes AS SELECT concept_cd, path, name, system,
         CASE WHEN system IS NULL THEN concept_cd ELSE substr(concept_cd, strpos(concept_cd, ':') + 1) END AS code
@@ -242,7 +243,7 @@ def _add_visits(rows: Raw, name: str, job: Job) -> None:
     }
     chosen = ", ".join(columns.get(each, "NULL") for each in _COLUMNS)
     rows.engine.execute(
-        f"INSERT INTO {quoted(name)}.observations SELECT _row, {quoted_text(rows.file)}, {chosen} FROM {rows.place}",
+        f"INSERT INTO {quoted(name)}.observations SELECT _row, {literal(rows.file)}, {chosen} FROM {rows.place}",
         job=job,
         step="clinical.step.reshaping",
     )

@@ -20,7 +20,7 @@ def named(names: Iterable[str], file: str) -> tuple[str, ...]:
     columns = tuple(name.strip() or f"column {number}" for number, name in enumerate(names, 1))
     if len(columns) > MAX_COLUMNS:
         raise UserError("sources.too_many_columns", file=file, found=len(columns), limit=MAX_COLUMNS)
-    seen = {"_row", "rowid"}
+    seen = {"_row", "_file", "_n", "rowid"}  # what staged tables have besides
     for number, column in enumerate(columns, 1):
         if "\0" in column or len(column) > _MAX_NAME or not _is_unicode(column):
             raise UserError("sources.column_name", file=file, column=number)

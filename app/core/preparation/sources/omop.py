@@ -16,11 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.core.jobs.job import Job
-from app.core.preparation.engine import Engine, quoted
+from app.core.preparation.engine import Engine
 from app.core.preparation.problems import Problem, State
 from app.core.preparation.sources.clinical import SYSTEMS, described, remove, tell
-from app.core.preparation.sources.clinical_csv import Raw, folder, plain, quoted_text, raw
+from app.core.preparation.sources.clinical_csv import Raw, folder, plain, raw
 from app.core.preparation.sources.source import Settings, Staged
+from app.core.preparation.sql import literal, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def _stage_people(engine: Engine, name: str, files: dict[str, Path], settings: S
         month, day = (f"lpad({rows.id(each)}, 2, '0')" for each in ("month_of_birth", "day_of_birth"))
         sex = " ".join(f"WHEN '{concept}' THEN '{text}'" for concept, text in _SEX.items())
         engine.execute(
-            f"""CREATE TABLE {schema}._person AS SELECT _row, {quoted_text(rows.file)} AS _file,
+            f"""CREATE TABLE {schema}._person AS SELECT _row, {literal(rows.file)} AS _file,
             {rows.id("person_id")} AS patient,
             CASE {rows.id("gender_concept_id")} {sex} WHEN '0' THEN NULL
             ELSE {rows.id("gender_concept_id")} END AS sex,
@@ -156,7 +157,7 @@ def _add_days(
     with raw(engine, name, files[table], settings, required=("person_id",), job=job) as rows:
         found = ", ".join(f"{which}({rows.moment(*columns)}) AS {day}" for day, (which, columns) in days.items())
         engine.execute(
-            f"CREATE TABLE {place} AS SELECT min(_row) AS _row, {quoted_text(rows.file)} AS _file, "
+            f"CREATE TABLE {place} AS SELECT min(_row) AS _row, {literal(rows.file)} AS _file, "
             f"{rows.id('person_id')} AS patient, {found} FROM {rows.place} GROUP BY ALL"
         )
         for _, columns in days.values():
@@ -191,11 +192,11 @@ def _add(rows: Raw, name: str, table: str, domain: Domain, job: Job) -> None:
         "type": rows.id(f"{prefix}_type_concept_id"),
         "modifier": rows.id(f"{domain.modifier}_concept_id") if domain.modifier else "NULL",
         "visit": rows.id("visit_occurrence_id"),
-        "domain": quoted_text(table),
+        "domain": literal(table),
     }
     chosen = ", ".join(f"nullif({columns[each]}, '0')" if each in _IDS else columns[each] for each in _RAW)
     rows.engine.execute(
-        f"INSERT INTO {quoted(name)}._rows SELECT _row, {quoted_text(rows.file)}, {chosen} FROM {rows.place}",
+        f"INSERT INTO {quoted(name)}._rows SELECT _row, {literal(rows.file)}, {chosen} FROM {rows.place}",
         job=job,
         step="clinical.step.reshaping",
     )
@@ -211,7 +212,7 @@ def _name_concepts(engine: Engine, name: str, concepts: Path | None, settings: S
     engine.execute(f"CREATE TABLE {schema}._concepts (id VARCHAR, code VARCHAR, system VARCHAR, name VARCHAR)")
     if concepts is not None:
         used = " UNION ".join(f"SELECT {column} FROM {schema}._rows" for column in _IDS)
-        systems = " ".join(f"WHEN {quoted_text(own)} THEN {quoted_text(ours)}" for own, ours in SYSTEMS.items())
+        systems = " ".join(f"WHEN {literal(own)} THEN {literal(ours)}" for own, ours in SYSTEMS.items())
         with raw(engine, name, concepts, replace(settings, delimiter=None), required=_CONCEPT, job=job) as rows:
             engine.execute(
                 f"""INSERT INTO {schema}._concepts SELECT {rows.id("concept_id")},

@@ -5,6 +5,7 @@ The texts are made apart (:mod:`native`), as with every reader that is not Pytho
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +14,14 @@ import duckdb
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.files import disk_problems
 from app.core.jobs.job import Job
-from app.core.preparation.engine import Engine, quoted
+from app.core.preparation.engine import Engine
 from app.core.preparation.sources.columns import columns_of
-from app.core.preparation.sources.csv_files import schema, scratch_file
+from app.core.preparation.sources.csv_files import PATTERN, schema, scratch_file
 from app.core.preparation.sources.guessing import completed
 from app.core.preparation.sources.names import named, table_names
 from app.core.preparation.sources.native import Apart
 from app.core.preparation.sources.source import Settings, Staged, Table
+from app.core.preparation.sql import quoted
 
 _MAGIC = b"PAR1"
 _MEMORY = 1 << 30
@@ -43,7 +45,7 @@ def _stage_file(engine: Engine, source: str, table: str, path: Path, job: Job) -
             columns = apart.call(convert, path, texts)
         load = f"CREATE TABLE {rows} AS SELECT * FROM read_parquet(?)"
         engine.execute(load, [str(texts)], job, "sources.step.loading")
-    engine.execute(f"CREATE VIEW {quoted(source)}.{quoted(table)} AS SELECT rowid + 1 AS _row, * FROM {rows}")
+    engine.execute(f"CREATE VIEW {quoted(source, table)} AS SELECT rowid + 1 AS _row, * FROM {rows}")
     count = int(engine.one(f"SELECT count(*) FROM {rows}")[0])
     return Table(source, table, path.name, count, columns_of(engine, source, table, columns, job=job))
 
@@ -58,12 +60,16 @@ def convert(path: Path, target: Path) -> tuple[str, ...]:
             raise UserError("sources.damaged", file=path.name, format="Parquet")
     read = "read_parquet(?, binary_as_string = true)"
     with Engine([path, target.parent], place=target.parent, memory=_MEMORY, threads=2) as engine:
+        readable = str(path)
+        if not PATTERN.isdisjoint(readable):
+            with disk_problems(path):
+                readable = str(shutil.copyfile(path, engine.directory / "file.parquet"))
         try:
-            found = engine.execute(f"DESCRIBE SELECT * FROM {read}", [str(path)]).fetchall()
+            found = engine.execute(f"DESCRIBE SELECT * FROM {read}", [readable]).fetchall()
             columns = named((each[0] for each in found), path.name)
             texts = [_text(path.name, *each[:2]) for each in found]
             selected = ", ".join(f"{text} AS {quoted(column)}" for text, column in zip(texts, columns, strict=True))
-            engine.execute(f"COPY (SELECT {selected} FROM {read}) TO ? (FORMAT parquet)", [str(path), str(target)])
+            engine.execute(f"COPY (SELECT {selected} FROM {read}) TO ? (FORMAT parquet)", [readable, str(target)])
         except (duckdb.Error, UnicodeDecodeError) as error:
             raise UserError("sources.damaged", file=path.name, format="Parquet") from error
         except EnvironmentProblem as error:

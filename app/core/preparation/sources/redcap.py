@@ -17,12 +17,13 @@ from dataclasses import dataclass, replace
 
 from app.core.errors import UserError
 from app.core.jobs.job import Job
-from app.core.preparation.engine import Engine, quoted
+from app.core.preparation.engine import Engine
 from app.core.preparation.sources.columns import columns_of
 from app.core.preparation.sources.csv_files import load, schema
 from app.core.preparation.sources.guessing import completed
 from app.core.preparation.sources.redcap_dictionary import Field, describes, dictionary_beside, read_dictionary
 from app.core.preparation.sources.source import Settings, Staged, Table
+from app.core.preparation.sql import quoted
 
 _EVENT = "redcap_event_name"
 _INSTRUMENT = "redcap_repeat_instrument"
@@ -77,9 +78,9 @@ def stage(engine: Engine, name: str, settings: Settings, job: Job | None = None)
     )
     kept = [column for column in loaded.columns if column not in left_out]
     parts = _parts(engine, raw, kept, project)
-    tables = []
+    tables: list[Table] = []
     for (table, condition, value), columns in parts.items():
-        target = name if len(parts) == 1 else table
+        target = name if len(parts) == 1 else _free(table, [each.name for each in tables])
         tables.append(_stage_part(engine, (name, target), raw, (condition, value), columns, project, path.name, job))
     _drop(engine, raw)
     complete = replace(settings, encoding=loaded.encoding, delimiter=loaded.delimiter, dictionary=dictionary)
@@ -115,6 +116,15 @@ def _parts(
         condition = f"{quoted(_INSTRUMENT)} = ?"
         parts[instrument, condition, instrument] = of_form
     return parts
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """Return what a table is called: an event and an instrument may be called the same, or differ by their capitals."""
+    free, number = name, 1
+    while free.casefold() in map(str.casefold, taken):
+        number += 1
+        free = f"{name} {number}"
+    return free
 
 
 def _stage_part(
@@ -234,7 +244,9 @@ def _filled(engine: Engine, place: str, condition: str, names: list[str], value:
 
 
 def _drop(engine: Engine, raw: str) -> None:
-    (kind,) = engine.one("SELECT table_type FROM information_schema.tables WHERE table_name = ?", [raw])
+    (kind,) = engine.one(
+        "SELECT table_type FROM information_schema.tables WHERE table_schema = 'main' AND table_name = ?", [raw]
+    )
     if kind == "VIEW":  # as csv_files stages plain files, with the rows in a table of their own
         engine.execute(f"DROP VIEW main.{quoted(raw)}")
         raw = f"main.{raw}"

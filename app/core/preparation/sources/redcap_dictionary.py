@@ -1,33 +1,26 @@
-"""REDCap's data dictionary: the fields of a project, what they are called, and what their values mean."""
+"""REDCap's data dictionary beside an export: the fields of a project, their names, and what their values mean.
+
+A catalogue is made from one by :mod:`app.core.catalogue.redcap_dictionary`, which reads the same columns.
+"""
 
 from __future__ import annotations
 
 import csv
-import html
 import io
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.core.catalogue.redcap_fields import NAMES, NEEDED, choices_of, is_identifier, plain_label
+from app.core.catalogue.tabular import plain_name
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.files import disk_problems, read_limited
 
 MAX_BYTES = 32 << 20
 _HEAD = 64 << 10
 _MOST_FILES = 1_000
-_NAMES: Mapping[str, tuple[str, str]] = {  # in the file that people download, and in the one that programs ask for
-    "name": ("variable / field name", "field_name"),
-    "form": ("form name", "form_name"),
-    "type": ("field type", "field_type"),
-    "label": ("field label", "field_label"),
-    "choices": ("choices, calculations, or slider labels", "select_choices_or_calculations"),
-    "validation": ("text validation type or show slider number", "text_validation_type_or_show_slider_number"),
-    "identifier": ("identifier?", "identifier"),
-}
-_WANTED = {"name", "form", "type", "label"}
+_CHOSEN = frozenset({"radio", "dropdown", "checkbox"})
 _YES_NO = {"yesno": {"1": "Yes", "0": "No"}, "truefalse": {"1": "True", "0": "False"}}
-_TAG = re.compile(r"<[^<>]{0,500}>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +43,7 @@ def read_dictionary(path: Path) -> tuple[Field, ...]:
     except csv.Error as error:
         raise UserError("sources.not_dictionary", file=path.name) from error
     places = _places(rows[0] if rows else [])
-    if not places.keys() >= _WANTED:
+    if not places.keys() >= NEEDED:
         raise UserError("sources.not_dictionary", file=path.name)
     fields = tuple(_field(row, places) for row in rows[1:] if len(row) > places["name"] and row[places["name"]].strip())
     if not fields:
@@ -61,13 +54,13 @@ def read_dictionary(path: Path) -> tuple[Field, ...]:
 def dictionary_beside(export: Path) -> Path | None:
     """Return the dictionary that lies beside an export and describes it, if there is one."""
     names = _header(export)
-    if _places(names).keys() >= _WANTED:
+    if _places(names).keys() >= NEEDED:
         return None  # it is a dictionary itself
     with disk_problems(export.parent):
         beside = sorted(path for path in export.parent.iterdir() if path.suffix.lower() == ".csv" and path != export)
     for path in beside[:_MOST_FILES]:
         try:
-            if _places(_header(path)).keys() >= _WANTED and describes(read_dictionary(path), names):
+            if _places(_header(path)).keys() >= NEEDED and describes(read_dictionary(path), names):
                 return path
         except (UserError, EnvironmentProblem):  # it is something else, which is not what was asked about
             continue
@@ -85,26 +78,16 @@ def _field(row: list[str], places: Mapping[str, int]) -> Field:
         return row[place].strip() if place < len(row) else ""
 
     kind = cell("type").casefold()
-    choices = _YES_NO.get(kind) or (_choices(cell("choices")) if kind in ("radio", "dropdown", "checkbox") else {})
-    label = " ".join(html.unescape(_TAG.sub(" ", cell("label"))).split())
-    return Field(cell("name"), cell("form"), kind, label, choices, cell("identifier").casefold() == "y")
-
-
-def _choices(written: str) -> dict[str, str]:
-    """Read ``1, Male | 2, Female``."""
-    choices = {}
-    for choice in written.split("|"):
-        code, comma, label = choice.partition(",")
-        if comma:
-            choices[code.strip()] = " ".join(html.unescape(_TAG.sub(" ", label)).split())
-    return choices
+    choices = _YES_NO.get(kind) or (dict(choices_of(cell("choices"))) if kind in _CHOSEN else {})
+    label, identifier = plain_label(cell("label")), is_identifier(cell("identifier"))
+    return Field(cell("name"), cell("form"), kind, label, choices, identifier)
 
 
 def _places(names: list[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for place, name in enumerate(names):
-        for key, known in _NAMES.items():
-            if name.strip().strip('"').casefold() in known:
+        for key, known in NAMES.items():
+            if plain_name(name) in known:
                 found.setdefault(key, place)
     return found
 

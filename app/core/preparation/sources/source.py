@@ -14,6 +14,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+ENCODINGS = (
+    *("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "windows-1252", "iso-8859-1", "iso-8859-15"),
+    *("windows-1250", "iso-8859-2", "cp850", "mac-roman"),
+)
+"""The encodings that can be said."""
+DELIMITERS = (",", ";", "\t", "|")
+
 
 class Format(StrEnum):
     """The formats that are read."""
@@ -109,3 +116,8 @@ class Staged:
     settings: Settings
     found_out: tuple[str, ...]
     tables: tuple[Table, ...]
+
+
+def table_reference(staged: Staged, table: Table) -> str:
+    """Return what a mapping calls a table: the source, with the table where it has several."""
+    return staged.name if len(staged.tables) == 1 else f"{staged.name}.{table.name}"

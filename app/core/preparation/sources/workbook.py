@@ -35,7 +35,6 @@ MAX_MERGED = 100_000
 _EXCEL = "Excel"
 _DIGITS = 15  # what Excel computes with and shows
 _WORKBOOKS = ("xl/workbook.xml", "xl/workbook.bin")
-_DOCUMENT = "application/vnd.oasis.opendocument.spreadsheet"
 _SMALL = 4 << 20
 _REACH = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,3})(\d{1,8})["']""")
 _ERROR = re.compile(

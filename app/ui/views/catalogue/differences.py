@@ -29,7 +29,7 @@ _CHIPS = {
 class DifferencesPage(QWidget):
     """The list of differences to a version that is chosen; it follows what is edited."""
 
-    def __init__(self, editing: Editing, load: Callable[[Path], Catalogue | None]) -> None:
+    def __init__(self, editing: Editing, load: Callable[[Path, Callable[[Catalogue], object]], object]) -> None:
         super().__init__()
         self._editing, self._load = editing, load
         self._other: Catalogue | None = None
@@ -75,8 +75,8 @@ class DifferencesPage(QWidget):
         found, _ = QFileDialog.getOpenFileName(
             self, text("ui.catalogue.compare_file"), "", f"{text('ui.catalogue.files')} (*.toml)"
         )
-        if found and (other := self._load(Path(found))) is not None:
-            self.compare(other)
+        if found:
+            self._load(Path(found), self.compare)
 
     def _show(self) -> None:
         edited, other = self._editing.catalogue, self._other

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,7 +10,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QSplitter, QStackedWidget, QTabBar, QWidget
 
-from app.core.catalogue.file import load_catalogue
 from app.core.catalogue.model import Catalogue, Kind
 from app.core.catalogue.writing import format_catalogue
 from app.core.errors import ConsiliumError, UserError
@@ -18,6 +18,7 @@ from app.core.services.commands import Result
 from app.texts import text
 from app.ui.context import Context
 from app.ui.models.editing import Editing, Node, added, new_catalogue, new_group, new_variable, node, replaced, without
+from app.ui.models.finding import Loader
 from app.ui.views.catalogue.browser import Browser
 from app.ui.views.catalogue.differences import DifferencesPage
 from app.ui.views.catalogue.form import NodeForm
@@ -50,6 +51,7 @@ class CatalogueView(View):
         self.translations = TranslationsPage(self.editing, self._show_wrong)
         self.differences = DifferencesPage(self.editing, self._load)
         self.versions = VersionsPage(context)
+        self._loader = Loader(self)
         self._chosen = ""
         self._in_force: Catalogue | None = None
         self._make_header()
@@ -247,15 +249,10 @@ class CatalogueView(View):
             self._open_path(Path(str(argument)))
 
     def _open_path(self, path: Path) -> None:
-        if (found := self._load(path)) is not None:
-            self._begin(found, path)
+        self._load(path, lambda found: self._begin(found, path))
 
-    def _load(self, path: Path) -> Catalogue | None:
-        try:
-            return load_catalogue(path)
-        except ConsiliumError as error:
-            self._show_wrong(error)
-            return None
+    def _load(self, path: Path, done: Callable[[Catalogue], object]) -> None:
+        self._loader.load_file(path, done, self._show_wrong)
 
     def _begin(self, catalogue: Catalogue, file: Path | None) -> None:
         """Edit another catalogue, after a question if that loses something."""

@@ -54,7 +54,11 @@ class DataView(View):
         self._asking = ""
         self._import = Button(text("ui.data.import"), PRIMARY, icon_name="import", pressed=self._choose_file)
         self.prepare_button = Button(text("ui.prepare.open_wizard"), icon_name="table", pressed=self._prepare)
-        self.page.addWidget(header(text("ui.rail.data"), text("ui.data.subtitle"), self.prepare_button, self._import))
+        self.catalogue_button = Button(
+            text("ui.catalogue.title"), icon_name="layers", pressed=lambda: context.navigate("catalogue")
+        )
+        buttons = (self.catalogue_button, self.prepare_button, self._import)
+        self.page.addWidget(header(text("ui.rail.data"), text("ui.data.subtitle"), *buttons))
         self.arriving = Arriving()
         self.list = Entries(text("ui.data.list"))
         self.list.chosen.connect(lambda _key: self._show_version())

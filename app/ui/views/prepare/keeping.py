@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from app.core.files import write_atomic
-from app.core.preparation.changes import seen_path
-from app.ui.models.preparing_mapping import to_toml
+from app.core.preparation.mapping_changes import seen_path
+from app.core.preparation.mapping_text import mapping_text
 from app.ui.preferences import Preferences
 from app.ui.views.prepare.preparation import Preparation
 from app.ui.views.prepare.remembered import remember
@@ -25,7 +25,7 @@ def keep_mapping(preparation: Preparation, preferences: Preferences) -> str:
     confirmed = list(dict.fromkeys([*kept.get("confirmed", []), *preparation.draft.confirmed]))
     if confirmed:
         kept["confirmed"] = confirmed
-    write_atomic(path, to_toml(kept).encode())
+    write_atomic(path, mapping_text(kept).encode())
     seen = seen_path(preparation.drawer.mapping)
     if seen.exists():  # what was met: it lies beside the mapping, so that next time tells what has changed
         write_atomic(seen_path(path), seen.read_bytes())

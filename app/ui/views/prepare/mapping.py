@@ -30,6 +30,7 @@ _LOOK = {
     Standing.MAPPED: ("check-circle", "pos"),
     Standing.SUGGESTED: ("star", "acc"),
     Standing.NOTHING: ("circle", "text3"),
+    Standing.LEFT_OUT: ("minus-circle", "text3"),
 }
 _CHANGES_SHOWN = 6
 
@@ -127,7 +128,7 @@ class MappingStep(Step):
     def _accept_all(self) -> None:
         mapping = self.preparation.mapping
         for each in self._model.rows:
-            if each.standing is Standing.SUGGESTED and each.variable.code not in self.preparation.draft.put_aside:
+            if each.standing is Standing.SUGGESTED:
                 mapping = editing.with_variable(mapping, each.variable.code, each.variable.suggestions[0].how)
         self.preparation.edit(mapping, text("ui.prepare.undo.accept"))
 

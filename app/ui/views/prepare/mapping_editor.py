@@ -10,12 +10,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
 
 from app.core.errors import UserError
-from app.core.preparation.mapping import read_variable
+from app.core.preparation.mapping_reading import read_variable
+from app.core.preparation.mapping_text import mapping_text
 from app.texts import explain, preferred_language, text
 from app.ui.locale import percent
 from app.ui.models import preparing_forms as forms
 from app.ui.models.preparing import FoundTable, FoundVariable, Suggestion
-from app.ui.models.preparing_mapping import tidy, to_toml
+from app.ui.models.preparing_mapping import tidy
 from app.ui.models.preparing_variables import where
 from app.ui.tokens import Style
 from app.ui.views.prepare.field_editors import Fields
@@ -52,10 +53,15 @@ class VariableEditor(QWidget):
         """What is said of it, be it enough or not."""
         return self._unsaid.get(self._code) or self._preparation.mapping.get("variables", {}).get(self._code)
 
+    @property
+    def _left_out(self) -> bool:
+        """Whether it was left out by hand."""
+        return self._code in self._preparation.mapping.get("leave_out", ())
+
     def show_variable(self, code: str) -> None:
         """Show a variable, or that none is chosen."""
         self._code = code
-        shown = (self._preparation.found, code, str(self.how), self._preparation.checked)
+        shown = (self._preparation.found, code, str(self.how), self._left_out, self._preparation.checked)
         if shown == self._shown:
             return
         self._shown = shown
@@ -101,6 +107,8 @@ class VariableEditor(QWidget):
     def _show_suggestion(self, variable: FoundVariable) -> None:
         how = self.how
         others = [each for each in variable.suggestions if how is None or tidy(each.how) != tidy(how)]
+        if self._left_out and how is None:
+            self._layout.addWidget(Label(text("ui.prepare.left_out_by_hand"), Style.BODY, "text2", wrap=True))
         if how is not None:
             self._show_mapped(variable, others)
         elif others:
@@ -125,15 +133,19 @@ class VariableEditor(QWidget):
         buttons = row(28, use, by_hand, gap=8)
         if others:
             buttons.addWidget(self._others(others))
+        if not self._left_out:
+            buttons.addWidget(self._leave())
         buttons.addStretch(1)
         return card(top, buttons, gap=10)
 
+    def _leave(self) -> Button:
+        return Button(text("ui.prepare.leave_out"), LINK, size="small", pressed=lambda: self._take(None))
+
     def _show_mapped(self, variable: FoundVariable, others: list[Suggestion]) -> None:
-        leave = Button(text("ui.prepare.leave_out"), LINK, size="small", pressed=lambda: self._take(None))
         buttons = row(gap=4)
         if others:
             buttons.addWidget(self._others(others))
-        buttons.addWidget(leave)
+        buttons.addWidget(self._leave())
         buttons.addStretch(1)
         best = next((each for each in variable.suggestions if tidy(each.how) == tidy(self.how or {})), None)
         if best is not None:
@@ -187,7 +199,7 @@ class VariableEditor(QWidget):
             items.append(Label(problem, Style.SMALL, "dan", wrap=True))
         self._layout.addWidget(card(*items, gap=12, padding=16))
         shown = Label(
-            to_toml({"variables": {variable.code: how}}).strip(), Style.CODE, "text2", wrap=True, selectable=True
+            mapping_text({"variables": {variable.code: how}}).strip(), Style.CODE, "text2", wrap=True, selectable=True
         )
         shown.setAccessibleName(text("ui.prepare.as_in_file"))
         caption = Label(text("ui.prepare.as_in_file"), Style.CAPTION, "text3")

@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.core.errors import ConsiliumError
 from app.core.jobs.job import Progress
+from app.core.preparation.mapping_text import mapping_text
 from app.texts import text
 from app.ui.jobs import Jobs, Running
 from app.ui.models import preparing_mapping as editing
@@ -90,8 +91,6 @@ class Preparation(QObject):
 
     def map_variable(self, code: str, how: Mapping[str, Any] | None, *, merging: str = "") -> None:
         """Say where a variable's values come from; None leaves it out."""
-        aside = [each for each in self.draft.put_aside if each != code]
-        self._keep(replace(self.draft, put_aside=(*aside, code) if how is None else tuple(aside)))
         self.edit(
             editing.with_variable(self.mapping, code, how), text("ui.prepare.undo.map", code=code), merging=merging
         )
@@ -120,7 +119,7 @@ class Preparation(QObject):
 
     def _mapping_changed(self) -> None:
         self.fresh = False
-        self._keep(replace(self.draft, mapping=editing.to_toml(self.mapping)))
+        self._keep(replace(self.draft, mapping=mapping_text(self.mapping)))
         self.changed.emit()
 
     # --- the federation ---------------------------------------------------------------------------------------
@@ -167,17 +166,17 @@ class Preparation(QObject):
             self._take(Found.from_plain(plain), again=bool(base))
 
         if base:
-            self._keep(replace(self.draft, mapping_file=base, put_aside=(), confirmed=()))
+            self._keep(replace(self.draft, mapping_file=base, confirmed=()))
         self._command("map", command, done)
 
     def _take(self, found: Found, *, again: bool) -> None:
         """Take over what was found: what was mapped before, and suggestions that are certain."""
         earlier = found.mapping if again else self.mapping
-        before = earlier.get("variables", {})
+        before, left_out = earlier.get("variables", {}), earlier.get("leave_out", ())
         variables = {}
         for each in found.variables:
             best = each.suggestions[0] if each.suggestions else None
-            if best is None or each.code in self.draft.put_aside:
+            if best is None or each.code in left_out:
                 continue
             if each.code in before or best.confidence >= CERTAIN:
                 variables[each.code] = dict(best.how)

@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -61,6 +61,28 @@ def test_cancel_kills_promptly(pool: WorkerPool) -> None:
     threading.Timer(0.05, cancel.cancel).start()
     with pytest.raises(Cancelled):
         list(map_unordered(pool, work.hang_on, range(5), in_flight=2, cancel=cancel))
+    assert outcome(pool.submit(work.square, 4)) == 16
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+@pytest.mark.parametrize("task", [work.hang_halfway, work.die_halfway])
+def test_workers_that_end_in_the_middle_of_a_result_hold_nobody_up(
+    pool: WorkerPool, task: Callable[[int], bytes]
+) -> None:
+    cancel = CancelToken()
+    assert outcome(pool.submit(work.square, 2)) == 4
+    if task is work.hang_halfway:
+        threading.Timer(0.2, cancel.cancel).start()
+    with pytest.raises((Cancelled, EnvironmentProblem)):
+        list(map_unordered(pool, task, range(5), in_flight=2, cancel=cancel))
+    assert outcome(pool.submit(work.square, 4)) == 16
+
+
+def test_killing_while_cancelled_tasks_wait_ends_quietly(pool: WorkerPool) -> None:
+    results = map_unordered(pool, work.hang_but_for_0, range(20), in_flight=20)
+    assert next(results) == (0, None)
+    results.close()
+    pool.kill()
     assert outcome(pool.submit(work.square, 4)) == 16
 
 

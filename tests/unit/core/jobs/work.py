@@ -1,6 +1,10 @@
 """What workers do in these tests."""
 
+import os
 import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
 
 from app.core.errors import UserError
 
@@ -30,3 +34,28 @@ def hang() -> None:
 
 def hang_on(_: int) -> None:
     hang()
+
+
+def hang_but_for_0(number: int) -> None:
+    if number:
+        hang()
+
+
+def stop_halfway(end: Callable[[], None]) -> None:
+    """Have this worker stop in the middle of telling its result."""
+
+    def half(connection: Connection, message: Any, *_: object) -> None:
+        os.write(connection.fileno(), bytes(message[: len(message) // 2]))
+        end()
+
+    Connection._send = half  # type: ignore[attr-defined, method-assign]
+
+
+def hang_halfway(_: int) -> bytes:
+    stop_halfway(hang)
+    return bytes(8192)
+
+
+def die_halfway(_: int) -> bytes:
+    stop_halfway(lambda: os._exit(1))
+    return bytes(8192)

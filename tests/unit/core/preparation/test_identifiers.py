@@ -1,5 +1,6 @@
 """Columns that say who somebody is are found by name, content and format; ordinary ones are left in peace."""
 
+import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -104,3 +105,14 @@ def test_a_patients_own_number_is_no_finding_and_what_is_used_blocks_until_confi
         sure = find_identifiers(engine, [source], used=used, patients=known, confirmed=used, job=Job())
         assert not any(each.blocks for each in sure)
     assert "Huber" not in repr(found)
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "weg" * 33_000])
+def test_a_long_text_is_looked_through_in_no_time(tmp_path: Path, text: str) -> None:
+    with Engine(place=tmp_path) as engine:
+        source = stage_rows(engine, "notes", {"p": (("patient_id", "note"), [("1", text), ("2", "x@example.org")])})
+        known = {("notes", "patient_id")}
+        began = time.process_time()
+        (found,) = find_identifiers(engine, [source], used=(), patients=known, confirmed=(), job=Job())
+        assert time.process_time() - began < 5
+    assert found.kind == "email"

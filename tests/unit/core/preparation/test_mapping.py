@@ -6,19 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import UserError
-from app.core.preparation.mapping import (
-    BadValues,
-    Mapping,
-    Rule,
-    Source,
-    VariableMapping,
-    Window,
-    format_mapping,
-    parse_mapping,
-    plain_variable,
-    read_variable,
-)
-from app.core.preparation.sources.source import Format
+from app.core.preparation.mapping import BadValues, Mapping, Rule, Source, VariableMapping, Window
+from app.core.preparation.mapping_reading import parse_mapping, read_variable
+from app.core.preparation.mapping_writing import format_mapping, plain_variable
+from app.core.preparation.sources.source import ENCODINGS, Format
 
 HEAD = 'format = "consilium-mapping"\nversion = 2\nsite = "A"\n'
 SOURCE = '[sources.patients]\nformat = "csv"\nfiles = ["p.csv"]\npatient = "id"\n'
@@ -97,6 +88,8 @@ def test_mistakes_in_version_1_are_named_by_their_field(text: str, code: str, fi
         (f"{SOURCE}[variables.x]\nrule = 'ever'\nonly = {{ a = 'b' }}", "wrong_type", "variables.x.only.a"),
         (f"{SOURCE}[variables.x]\nevent_values = ['1']", "missing_field", "variables.x.event_column"),
         (f"{SOURCE}[index]\ncolumn = 'day'\nunit = 'd'", "not_for_index", "index.unit"),
+        (f"leave_out = 'x'\n{SOURCE}", "wrong_type", "leave_out"),
+        (f"leave_out = ['x']\n{SOURCE}[variables.x]\ncolumn = 'a'", "left_out_and_read", "variables.x"),
     ],
 )
 def test_mistakes_are_named_by_their_field(text: str, code: str, field: str) -> None:
@@ -157,7 +150,7 @@ SOURCES = st.builds(
     format=st.sampled_from(Format),
     files=TEXTS,
     patient=st.none() | TEXT,
-    encoding=st.sampled_from([None, "utf-8"]),
+    encoding=st.none() | st.sampled_from(ENCODINGS),
     delimiter=st.sampled_from([None, "\t", "|"]),
     decimal=st.sampled_from([None, ","]),
     dates=st.sampled_from([None, "MDY"]),
@@ -176,6 +169,7 @@ MAPPINGS = st.builds(
     catalogue_version=st.none() | st.integers(1, 9),
     bad_values=st.sampled_from(BadValues),
     confirmed=TEXTS,
+    leave_out=st.lists(st.sampled_from(["left out by hand", "another one"]), unique=True).map(tuple),
 )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.jobs.job import Cancelled, Job
+from app.core.preparation import value_statements
 from app.core.preparation.reading import read_table
 from app.core.preparation.table import ClearTable, RowsRefused
 from tests.packages import CATALOGUE, MAPPING, mapping, rows, write_csv
@@ -126,3 +127,11 @@ def test_reading_can_be_cancelled(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "x.csv", rows(600))  # type: ignore[arg-type]
     with pytest.raises(Cancelled):
         read_table(path, mapping(), CATALOGUE, job=job)
+
+
+def test_very_many_odd_texts_are_looked_at_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(value_statements, "_AT_ONCE", 100)
+    odd = "".join(f"q{place},1,f,odd {5000 - place}\n" for place in range(1_200))
+    table = read(tmp_path, GOOD + odd, skip=True)
+    assert (table.patients, table.refused_rows, len(table.problems)) == (4, 1_200, 1_200)
+    assert [problem.row for problem in table.problems] == list(range(6, 1_006))

@@ -5,10 +5,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from app.core.catalogue.model import Catalogue, Kind, Label, Variable
 from app.core.catalogue.scales import Periods
-from app.core.preparation.mapping import parse_mapping
+from app.core.errors import UserError
+from app.core.preparation.mapping_reading import parse_mapping
 from app.core.preparation.reading import read
 
 CUTS = tuple(Decimal(each) for each in range(0, 300, 50))
@@ -114,3 +116,30 @@ def test_counts_agree_with_sql(tmp_path: Path) -> None:
     counted = {(c.variable, c.part): (table.count(place),) for place, c in enumerate(table.columns)}
     assert {name: counted[name] for name in asked} == asked
     assert (table.rows, table.patients, len(table.problems)) == (20_400, 400, 0)
+
+
+def counts(place: Path, about: str) -> dict[tuple[str, str], int]:
+    (place / "people.csv").write_text("id,last,ever\np1,150,1\np2,20,0\n")
+    (place / "rows.csv").write_text("who,code\np1,C1\np1,\np2,\n")
+    sources = "[sources.people]\nformat = 'csv'\nfiles = ['people.csv']\npatient = 'id'\n"
+    sources += "[sources.rows]\nformat = 'csv'\nfiles = ['rows.csv']\npatient = 'who'\n"
+    top = "format = 'consilium-mapping'\nversion = 2\nsite = 'A'\npatients = 'people'\n"
+    mapping = parse_mapping(about.format(top=top, sources=sources).encode(), "m.toml")
+    table = read(mapping, CATALOGUE, place)
+    return {(c.variable, c.part): table.count(number) for number, c in enumerate(table.columns)}
+
+
+def test_a_star_is_every_row_whatever_its_code(tmp_path: Path) -> None:
+    rule = "{top}{sources}[variables.ever]\ntable = 'rows'\nrule = 'ever'\n"
+    assert counts(tmp_path, f"{rule}codes = ['*']\n")["ever", "has"] == 2
+    assert counts(tmp_path, f"{rule}code_column = 'code'\ncodes = ['*', 'C9']\n")["ever", "has"] == 2
+    of_system = f"{rule}code_column = 'code'\nsystem = 'local'\ncodes = ['*']\n"  # a code of it
+    assert counts(tmp_path, of_system)["ever", "has"] == 1
+
+
+def test_what_is_left_out_is_not_read_from_the_column_that_bears_its_code(tmp_path: Path) -> None:
+    assert {name for name, _ in counts(tmp_path, "{top}{sources}")} == {"", "last", "ever"}
+    assert {name for name, _ in counts(tmp_path, "{top}leave_out = ['last']\n{sources}")} == {"", "ever"}
+    with pytest.raises(UserError) as refusal:
+        counts(tmp_path, "{top}leave_out = ['lats']\n{sources}")
+    assert (refusal.value.code, refusal.value.params["near"]) == ("mapping.unknown_variable_near", "last")

@@ -9,7 +9,7 @@ import pytest
 from app.core.catalogue.model import Catalogue, Kind, Label, Level, Variable
 from app.core.catalogue.scales import Periods
 from app.core.errors import UserError
-from app.core.preparation.mapping import parse_mapping
+from app.core.preparation.mapping_reading import parse_mapping
 from app.core.preparation.problems import State
 from app.core.preparation.reading import read
 from app.core.preparation.table import ClearTable, RowsRefused

@@ -10,10 +10,11 @@ import pytest
 from app.core.catalogue.model import Catalogue, Kind, Label, Level, Variable
 from app.core.catalogue.scales import Periods
 from app.core.jobs.job import Job
-from app.core.preparation.contents import StagedContents
+from app.core.preparation.column_contents import StagedContents
 from app.core.preparation.engine import Engine
-from app.core.preparation.mapping import read_variable
-from app.core.preparation.sources.source import Long, Staged
+from app.core.preparation.mapping import Mapping, Source
+from app.core.preparation.mapping_reading import read_variable
+from app.core.preparation.sources.source import Format, Long, Staged
 from app.core.preparation.suggesting import Suggested, suggest
 from tests.staged_tables import stage_rows
 
@@ -79,6 +80,31 @@ def test_a_german_table(engine: Engine) -> None:
         },
     }
     assert found.index == {"table": "klinik", "column": "Diagnosedatum"}
+
+
+def test_a_table_of_patients_stays_one_though_a_number_is_doubled_and_one_is_empty(engine: Engine) -> None:
+    rows = [(f"{n}", "fm"[n % 2], str(40 + n)) for n in range(30)]
+    rows[7] = ("3", "f", "50")
+    rows.append(("", "", ""))
+    found, how = suggested(engine, stage_rows(engine, "t", {"t": (("patient_id", "sex", "age"), rows)}))
+    assert found.patients == "t"
+    assert {"sex", "age"} <= how.keys()
+
+
+def test_rows_of_observations_are_not_taken_for_patients(engine: Engine) -> None:
+    rows = [(f"{n // 2}", "80", "2020-01-02") for n in range(30)]
+    found, _ = suggested(engine, stage_rows(engine, "t", {"t": (("patient_id", "value", "taken"), rows)}))
+    assert found.patients is None
+
+
+def test_a_mapping_before_says_which_table_and_which_column_name_the_patients(engine: Engine) -> None:
+    rows = [(f"{n // 2}", "fm"[n % 2], str(40 + n)) for n in range(30)]
+    staged = stage_rows(engine, "t", {"t": (("who", "sex", "age"), rows)})
+    before = Mapping("m.toml", "A", {"t": Source(Format.CSV, patient="who")}, {}, patients="t")
+    assert suggested(engine, staged)[0].patients is None
+    found = suggest(CATALOGUE, [staged], StagedContents(engine, Job()), before)
+    assert (found.patients, found.keys) == ("t", {"t": "who"})
+    assert {each.variable for each in found.variables if each.best is not None} == {"sex", "age"}
 
 
 def test_numbered_levels_take_the_labels_of_their_format_and_else_the_standard(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 """Which files are chosen, and what their sources are called."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.jobs.job import Job
 from app.core.preparation.sources.source import Format, Settings
-from app.core.services.staged_sources import chosen_sources, staged
+from app.core.services.staged_sources import chosen_sources, found_settings, staged
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,7 @@ from app.core.services.staged_sources import chosen_sources, staged
         (["Größe.csv"], ["Gr_e"]),
         (["not a name=x.csv"], ["not_a_name_x"]),
         (["ü.csv"], ["source"]),
+        (["temp.csv", "main=b.csv", "staged.csv"], ["source_temp", "main_b", "source_staged"]),
     ],
 )
 def test_a_source_has_a_name_that_a_mapping_can_use(chosen: list[str], names: list[str]) -> None:
@@ -42,3 +44,12 @@ def test_nothing_and_what_is_not_there_are_refused(tmp_path: Path) -> None:
     missing = {"x": Settings(Format.CSV, (tmp_path / "none.csv",))}
     with pytest.raises(EnvironmentProblem, match="file.not_found"), staged(missing, Job()):
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX devices")
+def test_what_never_ends_is_no_file() -> None:
+    endless = Settings(Format.CSV, (Path("/dev/zero"),))
+    with pytest.raises(EnvironmentProblem, match=r"file\.not_found"), staged({"a": endless}, Job()):
+        pytest.fail("it was staged")
+    with pytest.raises(EnvironmentProblem, match=r"file\.not_found"):
+        found_settings([Path("/dev/zero")])

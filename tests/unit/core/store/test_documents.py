@@ -26,8 +26,6 @@ def test_round_trip() -> None:
     assert Header.decode(HEADER.encode()) == HEADER
     assert Manifest.decode(MANIFEST.encode(), HEADER) == MANIFEST
     assert MANIFEST.block_hash(1, 2) == b"2" * 32
-    assert HEADER.column_index("age", "known") == 1
-    assert HEADER.column_index("age", "ge:5") is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,12 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, content: bytes, cod
     assert refused(tmp_path, content) == code
 
 
+def test_another_delimiter_than_is_said_is_named(tmp_path: Path) -> None:
+    assert refused(tmp_path, b"id,a\n1,2\n", delimiter=";") == "other_delimiter"
+    assert csv(tmp_path, b"id\n1\n2\n", delimiter=";").only == [(2, "1"), (3, "2")]
+    assert csv(tmp_path, b"names, first and last\nA\nB, C, D\n", delimiter=";").only == [(2, "A"), (3, "B, C, D")]
+
+
 def test_an_unknown_encoding_is_named(tmp_path: Path) -> None:
     assert refused(tmp_path, b"id,a\n1,2\n", encoding="klingon") == "unknown_encoding"
     assert refused(tmp_path, b"id,a\n1,2\n", encoding="hex") == "unknown_encoding"
@@ -246,3 +253,17 @@ def test_reading_is_stopped_and_tells_how_far_it_is(tmp_path: Path) -> None:
     token.cancel()
     with pytest.raises(Cancelled):
         read(tmp_path, path, job=Job(cancel=token))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names on Windows")
+@pytest.mark.parametrize("name", ["labs*.csv", "labs?.csv", "labs[12].csv"])
+def test_a_name_that_looks_like_a_pattern_is_one_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "labs1.csv").write_text("id,v\n1,a\n2,a\n")
+    (tmp_path / name).write_text("id,v\n1,b\n")
+    found = read(tmp_path, tmp_path / name, tmp_path / "labs1.csv")
+    assert found.rows == {Path(name).stem: [(2, "1", "b")], "labs1": [(2, "1", "a"), (3, "2", "a")]}
+
+
+@pytest.mark.parametrize("name", ["_row", "_file", "_n", "RowID"])
+def test_columns_are_not_called_as_what_is_added_to_rows(tmp_path: Path, name: str) -> None:
+    assert refused(tmp_path, f"id,{name}\n1,Muster\n") == "duplicate_column"

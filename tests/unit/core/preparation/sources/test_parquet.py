@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import duckdb
@@ -59,3 +60,13 @@ def test_what_is_no_parquet_is_damaged(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"sources.damaged.*patients.parquet"):
             read(tmp_path, path, format=Format.PARQUET)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names on Windows")
+@pytest.mark.parametrize("name", ["a*.parquet", "a?.parquet", "a[1].parquet"])
+def test_a_name_that_looks_like_a_pattern_is_one_file(tmp_path: Path, name: str) -> None:
+    for path, value in ((tmp_path / "a1.parquet", "x"), (tmp_path / "b.parquet", "y")):
+        duckdb.sql(f"COPY (SELECT '{value}' AS v) TO '{path}' (FORMAT parquet)")  # noqa: S608 - our own
+    (tmp_path / "b.parquet").rename(tmp_path / name)
+    found = read(tmp_path, tmp_path / name, tmp_path / "a1.parquet", format=Format.PARQUET)
+    assert found.rows == {Path(name).stem: [(1, "y")], "a1": [(1, "x")]}

@@ -85,6 +85,13 @@ def test_identifiers_are_left_out_unless_they_are_asked_for(tmp_path: Path) -> N
     assert found.rows["baseline_arm_1"][0][2] == "Muster"
 
 
+@pytest.mark.parametrize("mark", ["y", "Y", "yes", "1"])
+def test_an_identifier_is_marked_in_one_of_several_ways(tmp_path: Path, mark: str) -> None:
+    words = DICTIONARY.replace("Last name,,,,,,y", f"Last name,,,,,,{mark}")
+    one, _ = table(redcap(tmp_path, words=words), "baseline_arm_1")
+    assert one.left_out == ("last_name",)
+
+
 def test_an_export_of_labels_has_the_same_columns(tmp_path: Path) -> None:
     found = redcap(tmp_path, LABELS)
     _, columns = table(found, "records")
@@ -123,3 +130,14 @@ def test_an_export_is_known_by_the_dictionary_beside_it(tmp_path: Path) -> None:
     found = detect(tmp_path / "export.csv")
     assert (found.format, found.dictionary) == (Format.REDCAP, tmp_path / "dictionary.csv")
     assert detect(tmp_path / "dictionary.csv").format is Format.CSV
+
+
+@pytest.mark.parametrize("instrument", ["records", "Baseline_Arm_1", "source as exported"])
+def test_an_instrument_may_be_called_as_anything_else(tmp_path: Path, instrument: str) -> None:
+    found = redcap(tmp_path, EXPORT.replace(",lab_results,", f",{instrument},"))
+    assert sorted(len(rows) for rows in found.rows.values()) == [1, 2, 2]
+    one_event = EXPORT.replace("year_1_arm_1", "baseline_arm_1").replace(",lab_results,", ",records,")
+    assert {name: len(rows) for name, rows in redcap(tmp_path, one_event).rows.items()} == {
+        "records": 3,
+        "records 2": 2,
+    }

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from app.core.catalogue.model import Catalogue
-from app.core.preparation.identifiers import Place
+from app.core.preparation.identifiers import TableColumn
 from app.core.preparation.mapping import Mapping as MappingFile
 from app.core.preparation.mapping import VariableMapping
-from app.core.preparation.resolving import table_reference
-from app.core.preparation.sources.source import Staged, Table
+from app.core.preparation.sources.source import Staged, Table, table_reference
 
 
 def tables_by_name(sources: Sequence[Staged]) -> dict[str, Table]:
@@ -17,7 +16,7 @@ def tables_by_name(sources: Sequence[Staged]) -> dict[str, Table]:
     return {table_reference(source, table): table for source in sources for table in source.tables}
 
 
-def used_columns(mapping: MappingFile, catalogue: Catalogue, sources: Sequence[Staged]) -> set[Place]:
+def used_columns(mapping: MappingFile, catalogue: Catalogue, sources: Sequence[Staged]) -> set[TableColumn]:
     """Return the columns that values, codes, times and units are taken from."""
     tables = tables_by_name(sources)
     found = set()
@@ -31,7 +30,7 @@ def used_columns(mapping: MappingFile, catalogue: Catalogue, sources: Sequence[S
     return found & there
 
 
-def patient_columns(mapping: MappingFile, sources: Sequence[Staged]) -> set[Place]:
+def patient_columns(mapping: MappingFile, sources: Sequence[Staged]) -> set[TableColumn]:
     """Return the columns that say whom a row is about."""
     said = {name: source.patient for name, source in mapping.sources.items()}
     return {
@@ -41,7 +40,7 @@ def patient_columns(mapping: MappingFile, sources: Sequence[Staged]) -> set[Plac
     }
 
 
-def code_columns(mapping: MappingFile, sources: Sequence[Staged]) -> set[Place]:
+def code_columns(mapping: MappingFile, sources: Sequence[Staged]) -> set[TableColumn]:
     """Return the columns that hold codes: those that a format or the mapping says to."""
     tables = tables_by_name(sources)
     formats = {(name, table.long.code) for name, table in tables.items() if table.long is not None}
@@ -56,7 +55,7 @@ def code_columns(mapping: MappingFile, sources: Sequence[Staged]) -> set[Place]:
 def _unsaid(mapping: MappingFile, catalogue: Catalogue) -> Iterator[tuple[str, VariableMapping]]:
     """Yield the variables that take the column which bears their code."""
     for variable in catalogue:
-        if variable.code not in mapping.variables:
+        if variable.code not in mapping.variables and variable.code not in mapping.leave_out:
             yield variable.code, VariableMapping()
 
 
@@ -70,8 +69,7 @@ def _columns(variable: VariableMapping, code: str, table: Table) -> Iterator[str
     if not variable.of_rows:
         if variable.column is not None or variable.end_column is None:
             yield variable.column or code
-        if variable.end_column is not None:
-            yield variable.end_column
+        yield from filter(None, (variable.end_column, variable.unit_column))
         return
     long = table.long
     said = (variable.code_column, variable.value_column, variable.time_column, variable.unit_column)
@@ -90,6 +88,6 @@ def units_assumed(mapping: MappingFile, catalogue: Catalogue, sources: Sequence[
             continue
         if how.of_rows and table.long is not None and table.long.unit is not None:
             continue
-        if not any(column.unit for column in table.columns if column.name == how.column):
+        if not any(column.unit for column in table.columns if column.name == (how.column or variable.code)):
             found.add(variable.code)
     return found

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 from app.core.catalogue.model import Catalogue
 from app.core.errors import EnvironmentProblem, SafeParam
 from app.core.files import read_limited, write_atomic
-from app.core.preparation.identifiers import Place
+from app.core.preparation.identifiers import TableColumn
 from app.core.preparation.mapping import Mapping as MappingFile
-from app.core.preparation.resolving import table_reference
-from app.core.preparation.sources.source import Staged
+from app.core.preparation.sources.source import Staged, table_reference
 
 if TYPE_CHECKING:
-    from app.core.preparation.contents import Contents
+    from app.core.preparation.column_contents import Contents
 
 MAX_BYTES = 64 << 20
 _FORMAT = "consilium-seen"
@@ -95,7 +94,9 @@ def _seen_table(plain: Any) -> SeenTable:
     return SeenTable(int(plain["rows"]), tuple(map(str, plain["columns"])), values)
 
 
-def met(sources: Sequence[Staged], used: Collection[Place], coded: Collection[Place], contents: Contents) -> Seen:
+def met(
+    sources: Sequence[Staged], used: Collection[TableColumn], coded: Collection[TableColumn], contents: Contents
+) -> Seen:
     """Return what is there now: with the levels of the columns that are ``used``, and the codes of those ``coded``."""
     tables = {}
     for source in sources:
@@ -129,7 +130,7 @@ def _of_catalogue(mapping: MappingFile, catalogue: Catalogue) -> Iterator[Change
     if version is not None and version != catalogue.version:
         yield Change("preparing.change.catalogue_version", {"before": version, "now": catalogue.version})
         for variable in catalogue:
-            if variable.code not in mapping.variables:
+            if variable.code not in (*mapping.variables, *mapping.leave_out):
                 yield Change("preparing.change.variable_without", {"variable": variable.code})
     for code in mapping.variables:
         if catalogue.find(code) is None:

@@ -2,31 +2,39 @@
 
 Every use has a row in ``consilium.uses``; the texts that it knows are in ``consilium.words``, the units in
 ``consilium.units``. A *base* is a query whose rows have ``use``, ``number`` and ``patient`` (the patient's; no number:
-the patient is not one of ours), ``zero`` (the index date, in days since 1970), ``id`` (:data:`.places.ID`), ``value``,
-``unit``, ``time_text`` and ``time``. :func:`understood` makes of it ``use``, ``number``, ``id``, ``time``, ``x``,
-``trouble`` and ``found``, without the rows that have no value.
+the patient is not one of ours), ``zero`` (the index date, in days since 1970), ``id``
+(:data:`.staged_tables.ID`), ``value``, ``unit``, ``time_text`` and ``time``. :func:`understood` makes of it ``use``,
+``number``, ``id``, ``time``, ``x``, ``trouble`` and ``found``, without the rows that have no value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from enum import IntEnum
 
 from app.core.catalogue.model import Kind
 from app.core.jobs.job import Job
 from app.core.preparation.engine import Engine
-from app.core.preparation.finding import Finding, Refusals, first_rows, note
 from app.core.preparation.mapping import Window
-from app.core.preparation.places import SCHEMA, literal, staged, trimmed
+from app.core.preparation.plan import Place, Use
 from app.core.preparation.planes import first_days
-from app.core.preparation.problems import State
-from app.core.preparation.resolving import Place, Use
+from app.core.preparation.problem_rows import (
+    Finding,
+    Refusals,
+    first_rows,
+    note,
+)
+from app.core.preparation.problems import KEPT, State
+from app.core.preparation.sql import literal
+from app.core.preparation.staged_tables import SCHEMA, staged, trimmed
 from app.core.preparation.values import Meaning, Reads, number_sql, odd_date, odd_number, time_sql, word
 
 USES = f"{SCHEMA}.uses"
 WORDS = f"{SCHEMA}.words"
 UNITS = f"{SCHEMA}.units"
+_AT_ONCE = 20_000  # different odd texts
 
 
 class Trouble(IntEnum):
@@ -142,33 +150,61 @@ def explain(engine: Engine, uses: Sequence[Use], rows: str, refusals: Refusals, 
     """Explain what is odd in ``rows`` (as of :func:`understood`): repaired words are known from now on, problems noted,
     rows refused."""
     by_number = {use.number: use for use in uses}
-    odd = engine.execute(
-        f"SELECT use, trouble, found, count(*) FROM ({rows}) "
-        f"WHERE trouble BETWEEN {Trouble.TIME} AND {Trouble.VALUE} GROUP BY ALL ORDER BY ALL",
-        job=job,
-    ).fetchall()
-    words: list[tuple[object, ...]] = []
+    engine.execute("CREATE OR REPLACE TEMP TABLE new_words (use INTEGER, text VARCHAR, x DOUBLE, missing BOOLEAN)")
+    engine.execute("CREATE OR REPLACE TEMP TABLE refused_texts (use INTEGER, trouble INTEGER, text VARCHAR)")
     groups: dict[tuple[int, int, str, State], list[Finding]] = {}
-    for number, trouble, found, count in odd:
-        use = by_number[number]
-        text = found or ""
-        meaning = _meaning(use, Trouble(trouble), text, last)
-        if meaning.value is not None:
-            words.append((number, text, meaning.value, False))
-        if meaning.problem is not None:
+    counts: Counter[tuple[int, int, str, State]] = Counter()
+    for some in _odd(engine, rows, job):
+        words: list[tuple[object, ...]] = []
+        refused: list[tuple[object, ...]] = []
+        for number, trouble, found, count in some:
+            use, text = by_number[number], found or ""
+            meaning = _meaning(use, Trouble(trouble), text, last)
+            if meaning.value is not None:
+                words.append((number, text, meaning.value, False))
+            if meaning.problem is None:
+                continue
             state = State.REFUSED if use.strict and meaning.state is State.EMPTY else meaning.state
-            finding = Finding(text, count, meaning.used, meaning.more)
-            groups.setdefault((number, trouble, meaning.problem, state), []).append(finding)
+            group = number, trouble, meaning.problem, state
+            counts[group] += count
+            if len(kept := groups.setdefault(group, [])) < KEPT:
+                kept.append(Finding(text, count, meaning.used, meaning.more))
+            if state is State.REFUSED:
+                refused.append((number, trouble, text))
+        insert(engine, "new_words", words)
+        insert(engine, "refused_texts", refused)
     for (number, trouble, code, state), findings in groups.items():
         use = by_number[number]
         column = _column(use, Trouble(trouble))
         which = f"SELECT id, found FROM ({rows}) WHERE use = {number} AND trouble = {trouble}"
         first = first_rows(engine, which, findings, job)
-        note(refusals, use.place, code, state, column, use.code or None, first, sum(each.count for each in findings))
-        if state is State.REFUSED:
-            refused = f"SELECT id FROM ({which}) WHERE coalesce(found, '') IN (SELECT unnest($3::VARCHAR[]))"
-            refusals.add_rows(use.place, refused, job, [each.text for each in findings])
-    insert(engine, WORDS, words)
+        count = counts[number, trouble, code, state]
+        note(refusals, use.place, code, state, column, use.code or None, first, count)
+    for number, trouble in sorted({group[:2] for group in groups if group[3] is State.REFUSED}):
+        texts = f"SELECT text FROM refused_texts WHERE use = {number} AND trouble = {trouble}"
+        which = f"SELECT id, found FROM ({rows}) WHERE use = {number} AND trouble = {trouble}"
+        refused_rows = f"SELECT id FROM ({which}) WHERE coalesce(found, '') IN ({texts})"
+        refusals.add_rows(by_number[number].place, refused_rows, job)
+    engine.execute(f"INSERT INTO {WORDS} SELECT * FROM new_words")
+
+
+def _odd(engine: Engine, rows: str, job: Job) -> Iterator[list[tuple[int, int, str | None, int]]]:
+    """Yield the different odd texts of ``rows`` with how many rows have them, a part at a time: there may be millions.
+
+    Of each sort of trouble those that come first in their table come first: the first rows of a problem have its first
+    texts.
+    """
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE odd AS SELECT *, row_number() OVER (ORDER BY use, trouble, first) AS place "
+        f"FROM (SELECT use, trouble, found, count(*) AS times, min(id) AS first FROM ({rows}) "
+        f"WHERE trouble BETWEEN {Trouble.TIME} AND {Trouble.VALUE} GROUP BY use, trouble, found)",
+        job=job,
+    )
+    done = 0
+    part = "SELECT use, trouble, found, times FROM odd WHERE place > $1 AND place <= $2 ORDER BY place"
+    while some := engine.execute(part, [done, done + _AT_ONCE], job).fetchall():
+        yield some
+        done += len(some)
 
 
 def refuse_strangers(engine: Engine, place: Place, rows: str, refusals: Refusals, job: Job) -> None:

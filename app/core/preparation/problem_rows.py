@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from app.core.jobs.job import Job
 from app.core.preparation.engine import Engine
-from app.core.preparation.places import ID, staged
+from app.core.preparation.plan import Place
 from app.core.preparation.problems import KEPT, SHOWN, Problem, State
-from app.core.preparation.resolving import Place
+from app.core.preparation.sql import literal
+from app.core.preparation.staged_tables import ID, staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,13 @@ class Refusals:
         self._files: dict[tuple[str, str], bool] = {}
         engine.execute("CREATE TEMP TABLE refused (source VARCHAR, name VARCHAR, id BIGINT)")
 
-    def add_rows(self, place: Place, ids: str, job: Job, *more: object) -> None:
-        """Refuse the rows whose ids a query gives; ``more`` are its parameters from ``$3`` on."""
-        self.engine.execute(f"INSERT INTO refused SELECT $1, $2, id FROM ({ids})", [*place.key, *more], job)
+    def add_rows(self, place: Place, ids: str, job: Job) -> None:
+        """Refuse the rows whose ids a query gives."""
+        self.engine.execute(f"INSERT INTO refused SELECT $1, $2, id FROM ({ids})", list(place.key), job)
 
     def of(self, place: Place) -> str:
         """Return a query for the ids of a table that are refused."""
-        source, name = ("'" + each.replace("'", "''") + "'" for each in place.key)
+        source, name = map(literal, place.key)
         return f"SELECT id FROM refused WHERE source = {source} AND name = {name}"
 
     def count(self) -> int:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from app.core.catalogue.model import Catalogue, Kind, Label, Variable
-from app.core.preparation.changes import Seen, SeenTable, changes, read_seen, seen_path, write_seen
 from app.core.preparation.mapping import Format, Mapping, Source, VariableMapping
+from app.core.preparation.mapping_changes import Seen, SeenTable, changes, read_seen, seen_path, write_seen
 
 CATALOGUE = Catalogue("Test", 2, (Variable("a", Kind.FLAG, Label("A")), Variable("b", Kind.FLAG, Label("B"))))
 MAPPING = Mapping(

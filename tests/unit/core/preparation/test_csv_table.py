@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.core.catalogue.model import Catalogue, Kind, Label, Level, Variable
+from app.core.preparation.csv_table import harmless, write_table
 from app.core.preparation.mapping import Format, Mapping, Source, VariableMapping
-from app.core.preparation.problem_file import harmless, write_table
 from app.core.preparation.problem_groups import groups
 from app.core.preparation.problems import Problem, Problems, State
 
@@ -98,14 +98,28 @@ def test_lost_rows_come_first_then_what_is_most_frequent() -> None:
 
 def test_nothing_in_the_file_is_a_formula(tmp_path: Path) -> None:
     path = tmp_path / "problems.csv"
-    cells = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\r=1", "ordinary, with comma", 'said "so"', 12, None, "2 – 3"]
+    cells = [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\tx",
+        "\r=1",
+        "＝1+1",
+        "ordinary, with comma",
+        'said "so"',
+        12,
+        None,
+        "2 – 3",
+    ]
     write_table(path, ["found"], [[cell] for cell in cells])
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
     with open(path, encoding="utf-8-sig", newline="") as file:
         read = [row[0] if row else "" for row in csv.reader(file)]
     assert read[1:] == [harmless(cell) for cell in cells]
-    assert not any(cell[:1] in "=+-@\t\r" for cell in read if cell)
+    assert not any(cell[:1] in "=+-@＝\t\r" for cell in read if cell)
     assert harmless(-12) == "-12"
+    assert harmless("a;=1+1;b|-2") == "a;'=1+1;b|'-2"
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:

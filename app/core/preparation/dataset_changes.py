@@ -17,7 +17,7 @@ from app.core.store.documents import Header
 
 
 @dataclass(frozen=True)
-class Change:
+class CountChange:
     """A count in the older version and in the newer one, rounded to tens; None where it is a few or nobody."""
 
     before: int | None
@@ -34,7 +34,7 @@ class VariableChange:
     """A variable that both versions have with the same meaning, where the patients with a value changed."""
 
     code: str
-    known: Change
+    known: CountChange
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ProblemChange:
     code: str
     column: str
     variable: str
-    count: Change
+    count: CountChange
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Comparison:
     them.
     """
 
-    patients: Change
-    refused_rows: Change
+    patients: CountChange
+    refused_rows: CountChange
     added: tuple[str, ...]
     removed: tuple[str, ...]
     redefined: tuple[str, ...]
@@ -83,12 +83,12 @@ def compare(older: tuple[Header, Report], newer: tuple[Header, Report]) -> Compa
     )
 
 
-def change(before: int, after: int) -> Change:
+def change(before: int, after: int) -> CountChange:
     """Return what may be told of two counts; a few and nobody are the same count here."""
     before, after = (max(count, SMALLEST_BIN - 1) for count in (before, after))
     if abs(after - before) < SMALLEST_BIN:
         after = before
-    return Change(_told(before), _told(after))
+    return CountChange(_told(before), _told(after))
 
 
 def _told(count: int) -> int | None:

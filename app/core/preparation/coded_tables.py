@@ -9,11 +9,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from app.core.catalogue.model import Catalogue, Variable
+from app.core.preparation.name_words import compact, word_set, words
 from app.core.preparation.sources.source import Column, Long, Table
-from app.core.preparation.words import compact, word_set, words
 
 if TYPE_CHECKING:
-    from app.core.preparation.contents import Code, Contents
+    from app.core.preparation.column_contents import Code, Contents
 
 _SYSTEMS = {
     "icd10": "ICD10 ICD10CM ICD10GM ICD10WHO ICD10CH",
@@ -35,7 +35,7 @@ _PREFIXED = 20  # letters of a system before a colon
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class VariableCodes:
     """The codes of a variable as a mapping lists them (a star stands for all that begin so), the vocabulary that the
     rows say they are of, and how many rows have one."""
 
@@ -58,7 +58,7 @@ class Coded:
     _sorted: Sequence[tuple[str, Code]]
     """Codes without system, points and case, each with how it is written; ascending."""
 
-    def seen(self, variable: Variable) -> Seen | None:
+    def seen(self, variable: Variable) -> VariableCodes | None:
         """Return which of the codes are the variable's; None if there are none."""
         system, code = _own_code(variable)
         if code is None:
@@ -75,7 +75,7 @@ class Coded:
         systems = {name for name, _ in found}
         codes = {_above(text, plain) if below else text for _, text in found}
         named = systems.pop() if len(systems) == 1 else ""
-        return Seen(tuple(sorted(codes)), named or None, sum(self._rows[each] for each in found))
+        return VariableCodes(tuple(sorted(codes)), named or None, sum(self._rows[each] for each in found))
 
     def columns(self, *, value: bool) -> dict[str, object]:
         """Return what a mapping has to say about the columns, where the format does not."""

@@ -6,12 +6,18 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from app.core.catalogue.model import Catalogue, Kind, Variable
-from app.core.preparation.matching import Because, Match, unit_of
+from app.core.preparation.column_matching import Because, Match, unit_of
+from app.core.preparation.name_words import (
+    compact,
+    folded,
+    roots,
+    word_set,
+    words,
+)
 from app.core.preparation.sources.source import Column, Table
-from app.core.preparation.words import compact, folded, roots, word_set, words
 
 if TYPE_CHECKING:
-    from app.core.preparation.contents import Contents
+    from app.core.preparation.column_contents import Contents
 
 _TIME_WORDS = word_set("time days day months month years follow survival tage monate jours mois")
 _LAST_WORDS = word_set("last letzter letzte kontakt contact dernier derniere nouvelles end ende follow")

@@ -14,8 +14,13 @@ from app.core.catalogue import units
 from app.core.catalogue.model import Kind, Variable
 from app.core.catalogue.numbers import read_decimal
 from app.core.errors import SafeParam
+from app.core.preparation.name_words import (
+    compact,
+    folded,
+    roots,
+    word_set,
+)
 from app.core.preparation.sources.source import Column
-from app.core.preparation.words import compact, folded, roots, word_set
 
 _LEVEL_WORDS = {
     "female": "f w weiblich frau feminin femme female woman",

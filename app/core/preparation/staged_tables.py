@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.core.preparation.engine import Engine, quoted
-from app.core.preparation.resolving import Place
+from app.core.preparation.engine import Engine
+from app.core.preparation.plan import Place
+from app.core.preparation.sql import literal, quoted
 from app.core.preparation.values import BLANKS
 
 SCHEMA = "consilium"
@@ -24,13 +25,8 @@ def identify_rows(engine: Engine, places: Iterable[Place]) -> None:
     for place in places:
         view = "SELECT count(*) FROM duckdb_views() WHERE schema_name = $1 AND view_name = $2"
         identity = "_row" if engine.one(view, list(place.key))[0] else "rowid"
-        table = f"{quoted(place.table.source)}.{quoted(place.table.name)}"
+        table = quoted(place.table.source, place.table.name)
         engine.execute(f"CREATE VIEW {staged(place)} AS SELECT {identity} AS {ID}, * FROM {table}")
-
-
-def literal(text: str) -> str:
-    """Return ``text`` as an SQL literal, whatever it holds."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def trimmed(column: str) -> str:

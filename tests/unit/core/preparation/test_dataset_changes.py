@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.core.catalogue.model import Catalogue
-from app.core.preparation.comparing import Change, change, compare
+from app.core.preparation.dataset_changes import CountChange, change, compare
 from app.core.preparation.report import Report, read_report
 from app.core.store.documents import REPORT_PURPOSE, Header
 from app.core.store.package import open_package
@@ -31,7 +31,7 @@ from tests.packages import Maker
     ],
 )
 def test_no_small_count_and_no_small_difference(before: int, after: int, told: tuple[int | None, int | None]) -> None:
-    assert change(before, after) == Change(*told)
+    assert change(before, after) == CountChange(*told)
 
 
 def test_neighbours_cannot_be_told_apart() -> None:
@@ -54,10 +54,10 @@ def test_what_changed(tmp_path: Path) -> None:
     first = Catalogue("Kinds", 1, (smoker, stage, weight, diagnosed))
     old = version(maker, "1.consilium", first, 300, seed=1)
     same = compare(old, version(maker, "2.consilium", first, 304, seed=1))
-    assert same.patients == Change(300, 300)
+    assert same.patients == CountChange(300, 300)
     assert (same.added, same.removed, same.redefined, same.variables, same.problems) == ((), (), (), (), ())
     more = compare(old, version(maker, "3.consilium", Catalogue("K", 3, (*first.variables[:3], relapse)), 600, seed=1))
-    assert more.patients == Change(300, 600)
+    assert more.patients == CountChange(300, 600)
     assert (more.added, more.removed, more.redefined) == (("relapse",), ("diagnosed",), ())
     assert {each.code for each in more.variables} == {"smoker", "stage", "weight"}
     assert all((each.known.before or 0) % 10 == (each.known.after or 0) % 10 == 0 for each in more.variables)
@@ -70,4 +70,4 @@ def test_what_changed(tmp_path: Path) -> None:
     assert compare(old, (header, uncounted)).problems is None
     many = dataclasses.replace(report, problems=(dataclasses.replace(report.problems[0], count=40),))
     (problem,) = compare(old, (header, many)).problems or ()
-    assert (problem.code, problem.count) == ("csv.unknown_level", Change(10, 40))
+    assert (problem.code, problem.count) == ("csv.unknown_level", CountChange(10, 40))

@@ -1,15 +1,17 @@
-"""A list of problems as a file that a spreadsheet opens: CSV with a byte order mark, and nothing in it is a formula."""
+"""A table as a file that a spreadsheet opens: CSV with a byte order mark, and nothing in it is a formula."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from app.core.files import write_atomic
 
-_BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = re.compile(r"(^|[;|\t])(?=[=+\-@＝＋－＠])|^(?=[\t\r\n])")  # noqa: RUF001 - the wide ones begin formulas, too
+"""A spreadsheet that takes another delimiter than the comma begins cells in the middle of ours."""
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str | int | None]]) -> None:
@@ -22,5 +24,6 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str |
 
 def harmless(value: str | int | None) -> str:
     """Return a cell that no spreadsheet takes for a formula: an apostrophe stands before what could begin one."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_BEGIN_FORMULAS) else text
+    if isinstance(value, str):
+        return _FORMULA.sub(r"\g<0>'", value)
+    return "" if value is None else str(value)
