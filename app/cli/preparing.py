@@ -114,6 +114,8 @@ def check(
     with shown_progress() as job:
         known = preparing.catalogue_of(federation, catalogue)
         files = chosen_sources(source or [])
+        if problems is not None and problems.resolve() in preparing.inputs(mapping, files):
+            raise UserError("prepare.output_exists", path=str(problems))
         found = preparing.check(mapping, known, files=files, confirmed=confirm or [], job=job)
     if problems is not None:
         write_table(problems, *words.problem_table(found))

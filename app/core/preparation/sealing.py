@@ -25,9 +25,10 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from numpy.typing import NDArray
 
+from app.core.catalogue.model import Column
 from app.core.crypto.identity import MemberPublicKey
 from app.core.crypto.parameters import ParameterSet
-from app.core.errors import EnvironmentProblem, ProtocolViolation, UserError
+from app.core.errors import Bug, EnvironmentProblem, ProtocolViolation, UserError
 from app.core.files import disk_problems
 from app.core.jobs.job import Job
 from app.core.jobs.pool import map_unordered
@@ -153,6 +154,9 @@ def _tasks(table: ClearTable, work: WorkFile, slots: int) -> Iterator[Task]:
         if not missing:
             continue
         values = table.values(column)
+        sealed = table.columns[column]
+        if values.max(initial=0) >= Column(sealed.variable, sealed.part).bound:  # sums count on it
+            raise Bug("prepare.value_out_of_bound", variable=sealed.variable, part=sealed.part)
         for block in missing:
             patients = order[block * slots : (block + 1) * slots]
             yield Task(column, block, values[patients].tobytes())

@@ -197,6 +197,13 @@ def choices(
     return depth.choices(table.patients, len(table.columns), federation.parameters, cores=available_cores())
 
 
+def inputs(mapping_file: Path, files: Files) -> set[Path]:
+    """Return the files that a preparation reads, the mapping among them: nothing may be written over one of these."""
+    settings = settings_of(load_mapping(mapping_file), mapping_file.absolute().parent, files)
+    read = (path for each in settings.values() for path in (*each.files, each.dictionary) if path is not None)
+    return {path.resolve() for path in (mapping_file, *read)}
+
+
 @dataclass(frozen=True)
 class _Reading:
     """What was read, while the engine still holds it."""

@@ -194,3 +194,11 @@ def test_every_problem_of_a_value_is_said_in_words(language: str) -> None:
         finally:
             use_language("en")
         assert code not in told, told
+
+
+@pytest.mark.parametrize("name", ["patients.csv", "mapping.toml"])
+def test_the_list_of_problems_is_not_written_over_what_is_read(run: Run, place: Path, name: str) -> None:
+    before = (place / name).read_bytes()
+    code, found, _ = run(*CHECK, "--problems", name)
+    assert (code, found["error"]["code"]) == (1, "prepare.output_exists")
+    assert (place / name).read_bytes() == before

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QFrame, QLineEdit, QWidget
 
-from app.core.preparation.sources.source import Format
+from app.core.preparation.sources.source import DELIMITERS, ENCODINGS, Format
 from app.texts import text
 from app.ui.locale import number
 from app.ui.models.preparing import FoundSource
@@ -20,11 +20,10 @@ from app.ui.widgets.layout import Flow, column, row
 from app.ui.widgets.layout import card as make_card
 from app.ui.widgets.text import ElidedLabel, Label
 
-_ENCODINGS = ("utf-8", "utf-16", "windows-1252", "iso-8859-1", "iso-8859-15", "macintosh", "cp850")
 _SIGNS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", ".": "point", " ": "space"}
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "encoding": _ENCODINGS,
-    "delimiter": (",", ";", "\t", "|"),
+    "encoding": ENCODINGS,
+    "delimiter": DELIMITERS,
     "decimal": (".", ","),
     "dates": ("YMD", "DMY", "MDY"),
 }
