@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
 from app.texts import use_language
@@ -27,6 +28,7 @@ def _theme(qapp: QApplication) -> Iterator[None]:
     themes.install(qapp, themes.LIGHT_MODE)
     yield
     use_language(None)
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # else the next theme is put on all windows there ever were
 
 
 @pytest.fixture

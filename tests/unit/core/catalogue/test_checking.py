@@ -194,7 +194,8 @@ def test_nothing_is_said_of_one_language_and_no_trees(tmp_path: Path) -> None:
     assert warned(tmp_path, Catalogue("T", 1, (Variable("a", Kind.FLAG, Label("A")),))) == {}
 
 
-def test_numbers_codes_and_roll_ups(tmp_path: Path) -> None:
+def test_numbers_codes_and_roll_ups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "vocabularies", lambda: tmp_path / "vocabularies")
     low, high = Decimal(0), Decimal(10)
     cuts = (low, Decimal(5), Decimal(11))
     catalogue = Catalogue(
