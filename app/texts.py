@@ -48,16 +48,36 @@ def explain(error: ConsiliumError, language: str | None = None) -> Explanation:
     return Explanation(str(error))
 
 
-def explain_code(code: str, language: str | None = None) -> str:
-    """Return what an error is about of which only the code is known, as another site tells it: "…" for its
-    parameters."""
+def explain_code(code: str, language: str | None = None, params: Mapping[str, object] | None = None) -> str:
+    """Return what an error is about as another site tells it, with "…" for the parameters that it does not tell.
+
+    Where it tells by which rule of which version it refuses, that is said too.
+    """
     for entry in _candidates(code, language):
         if "what" in entry:
-            return entry["what"].format_map(_Unknown())
+            said = entry["what"].format_map(_Unknown(params or {}))
+            return " ".join(filter(None, (said, _rule(params or {}, language))))
     return code
 
 
-class _Unknown(dict[str, str]):
+_TOLD = {"others": "…", "least": "…", "epsilon": "…", "most": "…", "variable": "…", "level": ""}
+"""What the sentences about a rule name; its refusal may tell less."""
+_LIMITS = ("others", "epsilon", "min_patients", "never", "smallest")
+
+
+def _rule(params: Mapping[str, object], language: str | None) -> str:
+    """Return whose rule it was, of which version, and what it asks for; empty if no rule is told."""
+    if "rule" not in params:
+        return ""
+    source = params.get("source") if params.get("source") in ("managed", "default") else "site"
+    said = text(f"policy.told.by_{source}", language, version=params.get("version", "…"))
+    if (rule := params["rule"]) in _LIMITS:
+        known = {name: params.get(name, unknown) for name, unknown in _TOLD.items()}
+        said += " " + text(f"policy.told.{rule}", language, **known).strip()
+    return f"({said.strip()})"
+
+
+class _Unknown(dict[str, object]):
     def __missing__(self, key: str) -> str:
         return "…"
 

@@ -51,7 +51,7 @@ SYSTEM_PACKAGES = {
     "libxkbcommon-x11-0": "libxkbcommon-x11.so.0",
     "libxkbcommon0": "libxkbcommon.so.0",
 }
-TEST_PACKAGES = {"poppler-utils": "pdftotext", "xauth": "xauth", "xvfb": "Xvfb"}
+TEST_PACKAGES = {"poppler-utils": "pdftotext", "strace": "strace", "xauth": "xauth", "xvfb": "Xvfb"}
 
 
 def main(arguments: list[str]) -> int:

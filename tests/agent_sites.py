@@ -64,13 +64,13 @@ def opened(directory: Path) -> OpenProfile:
     return open_profile(directory, passphrase=passphrase, program="tests")
 
 
-def federate(profiles: list[OpenProfile], federation: bytes = bytes([7]) * 32) -> Roster:
-    """Install a roster that all have signed."""
+def federate(profiles: list[OpenProfile], federation: bytes = bytes([7]) * 32, quorum: int = 0) -> Roster:
+    """Install a roster that all have signed; the quorum is all sites unless another is given."""
     sites = tuple(
         Site(position, profile.site_name, profile.site_contact, profile.member_public)
         for position, profile in enumerate(profiles, start=1)
     )
-    roster = Roster(federation, "Tests", PARAMETERS, len(sites), CATALOGUE.hash, bytes(32), sites)
+    roster = Roster(federation, "Tests", PARAMETERS, quorum or len(sites), CATALOGUE.hash, bytes(32), sites)
     signatures = {position: roster.sign(profile.member_key) for position, profile in enumerate(profiles, start=1)}
     for profile in profiles:
         profile.install_roster(roster, signatures, CATALOGUE)
@@ -81,6 +81,8 @@ class Sites:
     """``count`` sites of one federation below ``base``."""
 
     federation = bytes([7]) * 32
+    quorum = 0
+    """How many sites open a result; 0 for all."""
 
     def __init__(self, base: Path, relay: FakeRelay, count: int = 3) -> None:
         self.relay = relay
@@ -89,7 +91,7 @@ class Sites:
             create_profile(directory, name=f"Site {number}", contact="+41", passphrase=passphrase)
             for number, directory in enumerate(self.directories, start=1)
         ]
-        self.roster = federate(profiles, self.federation)
+        self.roster = federate(profiles, self.federation, self.quorum)
         for profile in profiles:
             profile.close()
         self.failures: list[BaseException] = []

@@ -6,10 +6,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
 
+from app.core.crypto.passphrase import STANDARD_COST, Argon2Cost
 from app.core.crypto.private_keyring import PrivateSecretService
 
 # Before any module of the program asks: no test reads or writes what belongs to the person who runs the tests.
@@ -42,8 +44,20 @@ settings.register_profile("any machine", deadline=None)  # how long an example t
 settings.load_profile("any machine")
 
 
+_STANDARD_COST = replace(STANDARD_COST)
+# A guess at a passphrase costs next to nothing here: profiles are made and opened many hundred times.
+for name, least in (("memory", 32), ("passes", 1)):
+    object.__setattr__(STANDARD_COST, name, least)
+
+
 def pytest_unconfigure() -> None:
     _HOME.cleanup()
+
+
+@pytest.fixture
+def standard_cost() -> Argon2Cost:
+    """What a guess at a passphrase costs outside of tests."""
+    return _STANDARD_COST
 
 
 @pytest.fixture(scope="session")

@@ -22,12 +22,14 @@ import pytest
 
 from app.core import codec
 from app.core.federation import ceremony_work as work
+from app.core.federation import smallest_work
 from app.core.federation.local_site import LocalSite
 from app.core.store.database import SiteDatabase
 from tests.federation_sites import Federation
 
 MOST_KILLS = 1500
-REPEATABLE = (work.generate_share, work.deal, work.collect_dealt, work.check_ciphertext, work.decryption_share)
+_SHARES = work.decryption_share, smallest_work.masked_share
+REPEATABLE = (work.generate_share, work.deal, work.collect_dealt, work.check_ciphertext, *_SHARES)
 """What must come out as the same bytes whenever it is computed again."""
 
 
@@ -171,7 +173,7 @@ class Killer:
         if task not in REPEATABLE:
             return
         named = [each.hex() if isinstance(each, bytes) else str(each) for each in arguments]
-        if task is work.decryption_share:
+        if task in _SHARES:
             named = [arguments[0].digest().hex()]
         elif task is work.generate_share:
             named = [arguments[1]]

@@ -13,7 +13,7 @@ import numpy as np
 from app.core.crypto import format as own_format
 from app.core.crypto import keygen, release, ring, seal, threshold
 from app.core.crypto.noise import Noise, NoiseModel
-from app.core.crypto.parameters import INSECURE_TEST_PARAMETERS, ROTATION_PRIMES, ParameterSet
+from app.core.crypto.parameters import EXTRACTION_PRIMES, INSECURE_TEST_PARAMETERS, ROTATION_PRIMES, ParameterSet
 from app.core.crypto.ring import Array
 from app.core.secret import SecretBytes
 
@@ -76,6 +76,13 @@ class Parties:
         return protocol.finish(protocol.aggregate_shares(shares))
 
     @cached_property
+    def extraction_keys(self) -> dict[int, Array]:
+        """The keys that extract columns, by SEAL's index, at all data primes."""
+        _, protocol = keygen.rotation_protocols(self.parameters, self.crs, EXTRACTION_PRIMES)
+        shares = (protocol.generate_share(s, self.randomness(i, "rotation")) for i, s in enumerate(self.shares, 1))
+        return protocol.finish(protocol.aggregate_shares(shares))
+
+    @cached_property
     def dealt(self) -> list[Array]:
         """σ_k in roster order."""
         protocol = threshold.ThresholdProtocol(self.parameters, self.quorum, self.sites)
@@ -111,6 +118,13 @@ class Parties:
         context = seal.context(self.parameters, level)
         path = directory / f"rotations-{level}"
         path.write_bytes(context.switching_key_bytes(self.parameters.ring_degree, self.rotation_keys))
+        return context, context.load_rotation_keys(path)
+
+    def extractions_at(self, level: int, directory: Path) -> tuple[seal.Context, object]:
+        """The context of ``level`` and the keys that extract columns cut to it."""
+        context = seal.context(self.parameters, level)
+        path = directory / f"extractions-{level}"
+        path.write_bytes(context.switching_key_bytes(self.parameters.ring_degree, self.extraction_keys))
         return context, context.load_rotation_keys(path)
 
     def ticket(self, opening: release.Opening, site: int) -> release.DecryptionTicket:

@@ -29,6 +29,7 @@ class FakeProfile:
         self.member_public = MemberKey.from_root(root).public
         self.material = {"dealt share": b"share", "pad keys": b"pads"}
         self.made: list[tuple[int, str]] = []
+        self.recorded: list[str] = []
         self.secrets.put(self.profile_id, root)
 
     def read_key_material(self) -> Mapping[str, bytes]:
@@ -39,6 +40,9 @@ class FakeProfile:
 
     def record_backup(self, kind: str, time: int) -> None:
         self.made.append((time, kind))
+
+    def record(self, kind: str, *, what: Mapping[str, object] | None = None, why: str = "") -> None:
+        self.recorded.append(kind)
 
     def backups(self) -> list[tuple[int, str]]:
         return self.made

@@ -25,7 +25,7 @@ import numpy as np
 from app.core.catalogue.model import Catalogue, Kind, Label, Variable
 from app.core.crypto import seal
 from app.core.crypto.identity import MemberKey
-from app.core.crypto.parameters import INSECURE_TEST_PARAMETERS, RELEASE_PRIMES
+from app.core.crypto.parameters import EXTRACTION_PRIMES, INSECURE_TEST_PARAMETERS, RELEASE_PRIMES
 from app.core.crypto.release import make_contribution
 from app.core.crypto.vault import StorageCipher
 from app.core.errors import EnvironmentProblem, ProtocolViolation, UserError
@@ -37,7 +37,7 @@ from app.core.federation.envelope import Envelope
 from app.core.federation.known_catalogues import FIRST, KnownCatalogues
 from app.core.federation.local_site import LocalSite
 from app.core.federation.mailroom import LocalPost, Mailroom
-from app.core.federation.query_messages import Request
+from app.core.federation.query_messages import Request, SmallestCount
 from app.core.federation.query_session import Made, QueryDesk
 from app.core.federation.roster import Roster, Site
 from app.core.query.model import Flag, Query
@@ -194,12 +194,12 @@ class Federation:
 
     catalogue = CATALOGUE
 
-    def __init__(self, base: Path, sites: int, quorum: int) -> None:
+    def __init__(self, base: Path, sites: int, quorum: int, extraction: int = EXTRACTION_PRIMES) -> None:
         self.base = base
         self.clock = Ticks()
         self.post = TappedPost()
         self.roots = [root_of(position) for position in range(1, sites + 1)]
-        self.roster = make_roster(self.roots, quorum)
+        self.roster = make_roster(self.roots, quorum, extraction=extraction)
         self.contributors = {i: KnownNumber(100 * i) for i in range(1, sites + 1)}
         self.nodes: dict[int, Node] = {}
         for position in self.roster.positions:
@@ -254,6 +254,7 @@ class Federation:
         contributors: tuple[int, ...] = (),
         quorum: tuple[int, ...] = (),
         minimum: int = 1,
+        smallest: SmallestCount | None = None,
     ) -> bytes:
         """Ask how many smoke; by default everyone, opened by the first sites."""
         return self[asker].desk.ask(
@@ -264,6 +265,7 @@ class Federation:
             quorum=quorum or self.positions[: self.roster.quorum],
             minimum=minimum,
             purpose="A test",
+            smallest=smallest,
         )
 
 
@@ -272,11 +274,17 @@ def root_of(position: int) -> SecretBytes:
     return SecretBytes(hashlib.sha256(f"root of site {position}".encode()).digest())
 
 
-def make_roster(roots: list[SecretBytes], quorum: int, nonce: bytes = bytes(32), previous: bytes = b"") -> Roster:
+def make_roster(
+    roots: list[SecretBytes],
+    quorum: int,
+    nonce: bytes = bytes(32),
+    previous: bytes = b"",
+    extraction: int = EXTRACTION_PRIMES,
+) -> Roster:
     """The roster of the sites with these roots."""
     keys = [MemberKey.from_root(root).public for root in roots]
     sites = tuple(Site(i, f"Site {i}", f"+41 {i}", key) for i, key in enumerate(keys, start=1))
-    roster = Roster(bytes([7]) * 32, "Tests", PARAMETERS, quorum, CATALOGUE.hash, nonce, sites, previous)
+    roster = Roster(bytes([7]) * 32, "Tests", PARAMETERS, quorum, CATALOGUE.hash, nonce, sites, previous, extraction)
     return Roster.from_plain(roster.to_plain())
 
 

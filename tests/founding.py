@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 
 from app.core.catalogue.model import Catalogue
-from app.core.crypto.parameters import ParameterSet
+from app.core.crypto.parameters import EXTRACTION_PRIMES, ParameterSet
 from app.core.federation.ceremony import READY
 from app.core.federation.mailroom import LocalPost
 from app.core.federation.roster import Roster, Site, default_quorum
@@ -38,6 +38,7 @@ def found(
         catalogue_hash=catalogue.hash,
         nonce=secrets.token_bytes(32),
         sites=sites,
+        extraction=EXTRACTION_PRIMES,
     )
     signatures = {site.position: roster.sign(profile.member_key) for site, profile in zip(sites, profiles, strict=True)}
     for profile in profiles:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.catalogue.model import Catalogue, Column, Kind, Label, Level, Variable
+from app.core.crypto import ring
 from app.core.crypto.identity import MemberKey
-from app.core.crypto.parameters import INSECURE_TEST_PARAMETERS, ParameterSet
+from app.core.crypto.parameters import EXTRACTION_PRIMES, INSECURE_TEST_PARAMETERS, ParameterSet
 from app.core.jobs.job import Job
 from app.core.preparation.encrypting import begin_worker
 from app.core.preparation.mapping import Mapping
@@ -101,6 +102,7 @@ class Maker:
     preparer: PreparerKey = field(default_factory=lambda: PreparerKey(SecretBytes(b"p" * 32)))
     site: MemberKey = field(default_factory=lambda: MemberKey.from_root(SecretBytes(b"r" * 32)))
     catalogue: Catalogue = CATALOGUE
+    sharing: int = 1
 
     @property
     def target(self) -> Target:
@@ -113,12 +115,14 @@ class Maker:
             public_key=self.people.public_key,
             site=self.site.public,
             residues=self.residues,
+            sharing=self.sharing,
         )
 
     @property
     def expected(self) -> Expected:
         """What a site of the federation expects."""
-        return Expected(self.federation, self.transcript, self.catalogue, self.parameters)
+        extraction = EXTRACTION_PRIMES if self.sharing > 1 else 0
+        return Expected(self.federation, self.transcript, self.catalogue, self.parameters, extraction=extraction)
 
     def table(self, patients: int = 30, seed: int = 1) -> ClearTable:
         """Return a table of made-up patients."""
@@ -158,12 +162,13 @@ class Maker:
     def slots(self, path: Path, column: int) -> NDArray[np.int64]:
         """Decrypt one column of a dataset file, block after block."""
         with DatasetReader(path, self.parameters) as reader:
-            primes = range(reader.header.residues)
+            primes, sharing = range(reader.header.residues), reader.header.columns_per_ciphertext
             blocks = [
-                np.stack([reader.residue(column, prime, block) for prime in primes], axis=1)
+                np.stack([reader.residue(column // sharing, prime, block) for prime in primes], axis=1)
                 for block in range(reader.header.blocks)
             ]
-        return np.concatenate([self.people.decrypt(block) for block in blocks])
+        slots = np.concatenate([self.people.decrypt(block) for block in blocks])
+        return slots if sharing == 1 else taken_apart(self.parameters, slots, sharing)[column % sharing]
 
     def counts(self, path: Path) -> list[int]:
         """Decrypt every column of a dataset file, which must hold bits or digits, and count who has another than 0."""
@@ -180,6 +185,23 @@ class Maker:
         values = np.stack([self.slots(path, column) for column in range(count)])
         assert not values[:, patients:].any()
         return sorted(map(tuple, values[:, :patients].T.tolist()))
+
+
+def taken_apart(parameters: ParameterSet, slots: NDArray[np.int64], sharing: int) -> NDArray[np.int64]:
+    """The columns that share a plaintext, shape (sharing, N/sharing): column r has the coefficients r, r + sharing, …
+
+    Each is an element of a subring, so its slots come in runs of equal values.
+    """
+    plain = ring.field(parameters.plain_modulus, parameters.ring_degree)
+    coefficients = plain.backward(slots)
+    columns = []
+    for place in range(sharing):
+        own = np.zeros_like(coefficients)
+        own[::sharing] = coefficients[place::sharing]
+        runs = (plain.forward(own) * sharing % parameters.plain_modulus).reshape(-1, sharing)
+        assert (runs == runs[:, :1]).all()
+        columns.append(runs[:, 0])
+    return np.stack(columns)
 
 
 def clear_rows(table: ClearTable) -> list[tuple[int, ...]]:

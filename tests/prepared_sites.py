@@ -20,7 +20,8 @@ from app.core.services.preparing import Prepared, prepare
 from app.core.store.dataset_file import DatasetReader
 from tests.crypto_parties import Parties
 from tests.federations import two_sites
-from tests.sealed_datasets import SealedDataset, shape_of, write_keys
+from tests.packages import taken_apart
+from tests.sealed_datasets import SealedDataset, shape_of, write_extraction_keys, write_keys
 
 
 class PreparedSites:
@@ -32,6 +33,7 @@ class PreparedSites:
         self.directory, self.catalogue = directory, catalogue
         self.people = Parties(parameters, 2, 2)
         self.keys = write_keys(self.people, directory / "keys", levels=range(3, 6))
+        write_extraction_keys(self.people, self.keys, levels=(4, 5))
         self.federation, profiles = two_sites(directory, catalogue, parameters)
         self.profiles = dict(zip("AB", profiles, strict=True))
         self.public_file = directory / "test.federation"
@@ -78,5 +80,7 @@ class PreparedSites:
         return found
 
     def _slots(self, reader: DatasetReader, column: int, block: int) -> np.ndarray:
-        primes = range(reader.header.residues)
-        return self.people.decrypt(np.stack([reader.residue(column, prime, block) for prime in primes], axis=1))
+        primes, sharing = range(reader.header.residues), reader.header.columns_per_ciphertext
+        group = np.stack([reader.residue(column // sharing, prime, block) for prime in primes], axis=1)
+        slots = self.people.decrypt(group)
+        return slots if sharing == 1 else taken_apart(self.people.parameters, slots, sharing)[column % sharing]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,11 @@ import numpy as np
 from app.core.catalogue.model import PRESENT, PRESENT_MEANING, Catalogue
 from app.core.crypto import format as own_format
 from app.core.crypto import seal
+from app.core.crypto.parameters import RELEASE_PRIMES
 from app.core.crypto.release import Contribution
+from app.core.preparation.encrypting import shared_slots
 from app.core.query import worker
+from app.core.query.keys import PUBLIC_KEY_FILE, ROTATION_FILE, extraction_file, key_files, relinearization_file
 from app.core.query.model import Cohort, Query
 from app.core.query.oracle import Row
 from app.core.query.plan import DatasetShape, Plan
@@ -25,22 +28,33 @@ from tests.crypto_parties import Parties
 def write_keys(people: Parties, directory: Path, levels: Sequence[int] = range(3, 9)) -> Path:
     """Write what the ceremony leaves for workers, and return the directory."""
     directory.mkdir(exist_ok=True)
-    (directory / worker.PUBLIC_KEY_FILE).write_bytes(people.public_key)
+    (directory / PUBLIC_KEY_FILE).write_bytes(people.public_key)
     for level in levels:
         data = seal.context(people.parameters, level).switching_key_bytes(1, {0: people.relinearization_key})
-        (directory / worker.relinearization_file(level)).write_bytes(data)
+        (directory / relinearization_file(level)).write_bytes(data)
+    release = seal.context(people.parameters, RELEASE_PRIMES)
+    rotation = release.switching_key_bytes(people.parameters.ring_degree, people.rotation_keys)
+    (directory / ROTATION_FILE).write_bytes(rotation)
     return directory
+
+
+def write_extraction_keys(people: Parties, directory: Path, levels: Sequence[int] = range(4, 9)) -> None:
+    """Write the keys that extract columns from shared ciphertexts."""
+    for level in levels:
+        context = seal.context(people.parameters, level)
+        data = context.switching_key_bytes(people.parameters.ring_degree, people.extraction_keys)
+        (directory / extraction_file(level)).write_bytes(data)
 
 
 @dataclass(frozen=True)
 class SealedDataset:
     """A dataset file and everything needed to ask it."""
 
-    people: Parties
-    catalogue: Catalogue
+    people: Parties = field(repr=False)
+    catalogue: Catalogue = field(repr=False)
     path: Path
     keys: Path
-    shape: DatasetShape
+    shape: DatasetShape = field(repr=False)
 
     def plan(self, cohort: Cohort) -> Plan:
         """Plan a count."""
@@ -48,27 +62,31 @@ class SealedDataset:
 
     def ciphertext(self, plan: Plan) -> np.ndarray:
         """Compute a plan here, and return the result's ciphertext before the encryption of zero is added."""
-        keys = worker.key_files(plan.parameters, self.keys)
         with DatasetReader(self.path, plan.parameters) as reader:
-            return worker.result(plan, worker.compute(plan, reader, keys, 0, plan.blocks), keys)
+            return worker.whole(plan, reader, key_files(plan.parameters, self.keys))
 
     def work(self, plan: Plan) -> worker.Work:
         """The task of a plan."""
         return worker.Work(plan, self.path, self.keys)
 
     def opened(self, plan: Plan, *contributions: bytes) -> int:
-        """Open the sum of contributions."""
-        parsed = [Contribution.from_bytes(plan.parameters, data, plan.release_level, 1) for data in contributions]
-        return self.people.open(parsed, plan.noise_bits)[0]
+        """Open the sum of contributions to a count."""
+        return self.numbers(plan, *contributions)[0]
+
+    def numbers(self, plan: Plan, *contributions: bytes) -> list[int]:
+        """Open the sum of contributions: the number at every place."""
+        shape = plan.release_level, plan.results
+        parsed = [Contribution.from_bytes(plan.parameters, data, *shape) for data in contributions]
+        return self.people.open(parsed, plan.noise_bits)
 
 
 def seal_columns(
-    path: Path, people: Parties, columns: Sequence[tuple[SealedColumn, np.ndarray]], residues: int
+    path: Path, people: Parties, columns: Sequence[tuple[SealedColumn, np.ndarray]], residues: int, sharing: int = 1
 ) -> DatasetShape:
-    """Seal columns of slots (whole blocks) into a dataset file."""
+    """Seal columns of slots (whole blocks) into a dataset file; ``sharing`` of them a ciphertext, of fewer slots."""
     parameters = people.parameters
     slots = parameters.slots
-    blocks = len(columns[0][1]) // slots
+    blocks = len(columns[0][1]) * sharing // slots
     header = Header(
         federation=bytes(32),
         transcript=bytes(32),
@@ -79,17 +97,26 @@ def seal_columns(
         blocks=blocks,
         columns=tuple(column for column, _ in columns),
         created=0,
+        columns_per_ciphertext=sharing,
     )
     encryptor = people.encryptor(residues)
     connection = open_for_writing(path, durable=False)
     connection.execute("BEGIN")
     connection.execute("INSERT INTO document VALUES ('header', ?)", (header.encode(),))
-    for index, (_, values) in enumerate(columns):
+    for index in range(header.groups):
+        values = columns[index][1]
+        if sharing > 1:
+            group = [values for _, values in columns[index * sharing : (index + 1) * sharing]]
+            group += [np.zeros_like(group[0])] * (sharing - len(group))
+            values = shared_slots(parameters, np.stack(group))
         sealed = [encryptor.encrypt(values[block * slots : (block + 1) * slots]) for block in range(blocks)]
         connection.executemany(
             "INSERT INTO residue VALUES (?, ?)",
             (
-                (residue_id(index, prime, block), own_format.pack_residue(parameters, residues, prime, each[:, prime]))
+                (
+                    residue_id(index, prime, block),
+                    own_format.pack_residue(parameters, residues, prime, each[:, prime], sharing),
+                )
                 for prime in range(residues)
                 for block, each in enumerate(sealed)
             ),
@@ -107,14 +134,21 @@ def shape_of(header: Header, people: Parties) -> DatasetShape:
         blocks=header.blocks,
         columns=tuple((column.variable, column.part) for column in header.columns),
         meanings={column.variable: column.meaning for column in header.columns if column.variable},
+        columns_per_ciphertext=header.columns_per_ciphertext,
     )
 
 
 def seal_rows(
-    path: Path, keys: Path, people: Parties, catalogue: Catalogue, rows: Sequence[Row], residues: int
+    path: Path,
+    keys: Path,
+    people: Parties,
+    catalogue: Catalogue,
+    rows: Sequence[Row],
+    residues: int,
+    sharing: int = 1,
 ) -> SealedDataset:
     """Seal patients; the slots that they leave are empty."""
-    slots = people.parameters.slots
+    slots = people.parameters.slots // sharing
     size = -(-len(rows) // slots) * slots
 
     def padded(bits: Sequence[bool]) -> np.ndarray:
@@ -128,4 +162,4 @@ def seal_rows(
         for place, column in enumerate(variable.columns):
             sealed = SealedColumn(column.variable, variable.meaning, column.part)
             columns.append((sealed, padded([each[place] for each in bits])))
-    return SealedDataset(people, catalogue, path, keys, seal_columns(path, people, columns, residues))
+    return SealedDataset(people, catalogue, path, keys, seal_columns(path, people, columns, residues, sharing))

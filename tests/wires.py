@@ -90,7 +90,14 @@ def join_opened(one: ssl.SSLSocket, other: ssl.SSLSocket) -> None:
         while True:
             waiting = [each for each in (one, other) if each.pending()]
             for each in waiting or select.select([one, other], [], [])[0]:
-                if not (data := each.recv(65536)):
+                each.setblocking(False)
+                try:
+                    data = each.recv(65536)
+                except ssl.SSLWantReadError:  # what came was a session ticket: waiting here would hold up the other
+                    continue
+                finally:
+                    each.setblocking(True)
+                if not data:
                     return
                 (other if each is one else one).sendall(data)
 

@@ -20,12 +20,12 @@ from app.texts import explain, text
 DONE, FAILED, WAITING, INTERRUPTED = 0, 1, 3, 130
 
 
-def run(commands: typer.Typer, arguments: list[str]) -> int:
-    """Run the command that ``arguments`` name and return the exit code of the process."""
+def run(commands: typer.Typer, arguments: list[str], name: str = "consilium") -> int:
+    """Run the command that ``arguments`` name and return the exit code of the process; ``name`` is the program's."""
     as_json = "--json" in arguments
     log.write_to(paths.user_log())
     try:
-        typer.main.get_command(commands)(arguments, prog_name="consilium")
+        typer.main.get_command(commands)(arguments, prog_name=name)
     except SystemExit as end:  # how typer ends every run, those of wrong usage (2) and interrupted ones (130) included
         return end.code if isinstance(end.code, int) else DONE
     except Waiting as waiting:

@@ -10,15 +10,19 @@ import typer
 from app import __version__
 from app.cli import boundary
 from app.cli.agent import agent
+from app.cli.audit import audit
+from app.cli.budget import budget
 from app.cli.catalogue import catalogue
 from app.cli.cohort import cohort
 from app.cli.data import data
 from app.cli.demo import demo
 from app.cli.federation import federation
 from app.cli.keys import keys
+from app.cli.people import people
 from app.cli.policy import policy
 from app.cli.pretend import pretend
 from app.cli.profile import profile
+from app.cli.project import project
 from app.cli.query import query
 from app.cli.relay import relay
 from app.cli.request import request
@@ -40,6 +44,10 @@ commands.add_typer(query, name="query", help="Ask questions.", no_args_is_help=T
 commands.add_typer(cohort, name="cohort", help="Save cohorts and use them in questions.", no_args_is_help=True)
 commands.add_typer(request, name="request", help="Answer what other sites ask.", no_args_is_help=True)
 commands.add_typer(policy, name="policy", help="Say what this site answers.", no_args_is_help=True)
+commands.add_typer(audit, name="audit", help="What was asked, given and refused here.", no_args_is_help=True)
+commands.add_typer(people, name="people", help="Say who may ask, and who speaks for this site.", no_args_is_help=True)
+commands.add_typer(project, name="project", help="Propose and approve projects.", no_args_is_help=True)
+commands.add_typer(budget, name="budget", help="See what answers have cost.", no_args_is_help=True)
 commands.add_typer(keys, name="keys", help="Look after this site's keys.", no_args_is_help=True)
 commands.add_typer(site, name="site", help="Make this computer a site.", no_args_is_help=True)
 commands.add_typer(federation, name="federation", help="Create, join and watch a federation.", no_args_is_help=True)

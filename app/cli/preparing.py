@@ -136,8 +136,21 @@ def prepare(
     ] = None,
     output: Annotated[Path, typer.Option(metavar="PACKAGE", help="The package to write.")],
     residues: Annotated[
-        int, typer.Option(min=2, max=8, help="How many residues to keep: 5 serve 4 terms, 6 serve 8, 7 serve 16.")
-    ] = 5,
+        int | None,
+        typer.Option(
+            min=2,
+            max=8,
+            help="How many residues to keep: 5 serve 4 terms, 6 serve 8, 7 serve 16. Where the patients are few and "
+            "columns share ciphertexts, all 8 are kept, which serve 16. 'data choices' says more.",
+        ),
+    ] = None,
+    one_column_per_ciphertext: Annotated[
+        bool,
+        typer.Option(
+            "--one-column-per-ciphertext",
+            help="Give every column ciphertexts of its own even where the patients are few: a much larger package.",
+        ),
+    ] = False,
     skip_bad_rows: Annotated[
         bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be used; the report lists them.")
     ] = False,
@@ -184,6 +197,7 @@ def prepare(
                 files=files,
                 confirmed=confirm or [],
                 residues=residues,
+                share_ciphertexts=not one_column_per_ciphertext,
                 skip_bad_rows=skip_bad_rows,
                 restart=restart,
                 recontact=link,

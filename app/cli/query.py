@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.budget import price_lines
 from app.cli.options import Json, Profile, answer
 from app.core.clock import SystemClock
 from app.core.errors import UserError
@@ -19,8 +21,14 @@ if TYPE_CHECKING:
     from app.core.query.model import Query
     from app.core.query.plan import DatasetShape
     from app.core.query.planner import Openers
+    from app.plots.options import Interval
 
 query = typer.Typer(help="Ask questions.")
+
+
+PerSite = Annotated[
+    bool, typer.Option("--per-site", help="Have each site's own numbers told, where every site's policy allows it.")
+]
 
 
 @query.command()
@@ -32,29 +40,32 @@ def explain(
     ] = None,
     residues: Annotated[int, typer.Option(min=3, max=8, help="With --federation: residues that datasets keep.")] = 5,
     blocks: Annotated[int, typer.Option(min=1, help="With --federation: blocks of a dataset.")] = 1,
+    per_site: PerSite = False,
+    noise: Annotated[
+        str | None, typer.Option("--noise", metavar="EPSILON", help="Say what it costs with this noise, e.g. 1/2.")
+    ] = None,
     profile: Profile,
     as_json: Json = False,
 ) -> None:
-    """Say what TEXT asks, and whether and how it can be computed. Nothing is sent."""
+    """Say what TEXT asks, whether and how it can be computed, and what it costs. Nothing is sent."""
     from app.core.query import explaining
-    from app.core.query.model import Query
-    from app.core.query.text import parse
+    from app.core.query.text import parse_query
 
     if federation is None:
-        _explain_at(profile, question, as_json)
+        _explain_at(profile, question, per_site, noise or "", as_json)
         return
     catalogue, dataset, openers = _of_file(federation, residues, blocks)
-    asked = Query(parse(question, catalogue))
+    asked = replace(parse_query(question, catalogue, lambda _name: None), per_site=per_site)
     found = explaining.explain(asked, catalogue, dataset, openers).to_plain()
     answer(found, as_json, *_lines(found, asked, catalogue))
 
 
-def _explain_at(profile: Path, question: str, as_json: bool) -> None:
+def _explain_at(profile: Path, question: str, per_site: bool, noise: str, as_json: bool) -> None:
     """Explain as whoever owns the profile sees it: its dataset, and what the sites have told of theirs."""
     from app.core.catalogue.model import Catalogue
     from app.core.query.model import Query
 
-    told = _call(profile, "query.explain", {"text": question})
+    told = _call(profile, "query.explain", {"text": question, "per_site": per_site, "epsilon": noise})
     if told["problem"] is not None:
         raise UserError(told["problem"]["code"], **told["problem"]["params"])
     found, by_site = told["explained"], told["by_site"]
@@ -65,7 +76,8 @@ def _explain_at(profile: Path, question: str, as_json: bool) -> None:
             lines.append(text("cli.query.has_no_dataset", site=each["site"]))
         elif each["lacks"]:
             lines.append(text("cli.query.lacks", site=each["site"], variables=", ".join(each["lacks"])))
-    answer({**found, "supposed": told["supposed"], "by_site": by_site}, as_json, *lines)
+    lines += price_lines(told["price"])
+    answer({**found, "supposed": told["supposed"], "by_site": by_site, "price": told["price"]}, as_json, *lines)
 
 
 def _of_file(path: Path, residues: int, blocks: int) -> tuple[Catalogue, DatasetShape, Openers]:
@@ -88,6 +100,7 @@ def _lines(found: Mapping[str, Any], asked: Query, catalogue: Catalogue) -> list
         found["text"],
         text("cli.query.reads", None, **read),
         text("cli.query.computes", products=plan["products"], levels=plan["levels"], blocks=found["blocks"]),
+        text("cli.query.opens_per_site" if asked.per_site else "cli.query.opens", results=plan["results"]),
         text("cli.query.takes", seconds=f"{plan['seconds']:.2f}"),
         text("cli.query.fits", sites=found["sites"], quorum=found["quorum"]),
     ]
@@ -112,12 +125,17 @@ def run(
     deadline: Annotated[
         str | None, typer.Option(metavar="WHEN", help="Close then with those who answered: 30m, 8h, 3d or a date.")
     ] = None,
+    per_site: PerSite = False,
     purpose: Annotated[str, typer.Option(metavar="TEXT", help="What the answer is for; every site sees it.")] = "count",
+    person: Annotated[
+        str, typer.Option(metavar="NAME", help="Who asks, with the key that was made on this workstation.")
+    ] = "",
+    project: Annotated[str, typer.Option(metavar="ID", help="Under which project, by its title or id.")] = "",
     wait: Wait = 30,
     profile: Profile,
     as_json: Json = False,
 ) -> None:
-    """Ask every site a question and read the number that they open together, for this site alone."""
+    """Ask every site a question and read the numbers that they open together, for this site alone."""
     if noise is not None and exact:
         raise typer.BadParameter("give either --noise or --exact", param_hint="--noise / --exact")
     values = {
@@ -126,7 +144,10 @@ def run(
         "sites": [name.strip() for name in sites.split(",")] if sites else [],
         "minimum": min_sites,
         "deadline": 0 if deadline is None else _moment(deadline),
+        "per_site": per_site,
         "purpose": purpose,
+        "person": person,
+        "project": project,
         "wait": wait,
     }
     _tell_outcome(_call(profile, "query.run", values), as_json)
@@ -196,6 +217,9 @@ def retry(
     _tell(_call(profile, "query.retry", {"id": id, "without": names}), as_json)
 
 
+_INTERVALS: dict[str, Interval] = {"loglog": "loglog", "greenwood": "greenwood", "none": "none"}
+
+
 @query.command()
 def export(
     id: QueryId,
@@ -209,6 +233,19 @@ def export(
     language: Annotated[
         str | None, typer.Option(metavar="LANGUAGE", help="en, fr or de; else the language of this program.")
     ] = None,
+    interval: Annotated[
+        str, typer.Option(metavar="KIND", help="Bands of survival curves: loglog, greenwood or none.")
+    ] = "loglog",
+    hide: Annotated[
+        list[str] | None, typer.Option(metavar="GROUP", help="Leave this group out of the figure; may be repeated.")
+    ] = None,
+    shares: Annotated[bool, typer.Option("--shares", help="Draw shares and not counts.")] = False,
+    events: Annotated[
+        bool, typer.Option("--events", help="Draw those with the event so far, not those without.")
+    ] = False,
+    hazard_ratios: Annotated[
+        bool, typer.Option("--hazard-ratios", help="Draw hazard ratios and not survival curves.")
+    ] = False,
     profile: Profile,
     as_json: Json = False,
 ) -> None:
@@ -219,11 +256,20 @@ def export(
     wanted = exporting.format_of(to, format)
     if language not in (None, *LANGUAGES):
         raise typer.BadParameter(", ".join(LANGUAGES), param_hint="--language")
+    if interval not in _INTERVALS:
+        raise typer.BadParameter(", ".join(_INTERVALS), param_hint="--interval")
     with connect(profile) as site:
         found = exporting.gather(site.call, id)
-    from app.plots.exporting import exported
+    from app.plots.exporting import Options, exported
 
-    data = exported(found, wanted, language or preferred_language())
+    options = Options(
+        interval=_INTERVALS[interval],
+        hidden=frozenset(hide or ()),
+        shares=shares,
+        events=events,
+        hazard_ratios=hazard_ratios,
+    )
+    data = exported(found, wanted, language or preferred_language(), options)
     exporting.save(to, data, replace=replace)
     told = {"path": str(to), "format": wanted, "bytes": len(data)}
     answer(told, as_json, text("cli.query.exported", path=to, bytes=len(data)))
@@ -238,11 +284,17 @@ def _call(profile: Path, name: str, values: dict[str, Any]) -> dict[str, Any]:
 
 def _tell(found: dict[str, Any], as_json: bool) -> None:
     lines = [_line(found)]
+    if found["project"]:
+        lines.append(text("cli.query.asked_under", person=found["asked_by"], project=found["project"]))
+    elif found["asked_by"]:
+        lines.append(text("cli.query.asked_by", person=found["asked_by"]))
     for each in found["sites"]:
         lines.append(_site_line(each))
         if each["site"] in found["awaited"]["sites"] and each["state"] in _PATIENCE:
             since = _local(each["since"] or found["asked"])
             lines.append(text("cli.query.telephone", time=since, contact=each["contact"]))
+    lines += price_lines(found["price"])
+    lines += _result_lines(found)
     lines += [text("cli.query.note", site=each["site"], text=each["text"]) for each in found["notes"] if each["text"]]
     answer(_for_json(found), as_json, *lines)
 
@@ -260,17 +312,39 @@ def _for_json(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(found: dict[str, Any]) -> str:
+    from app.core.analysis.results import BELOW, withheld_of
+
     id, asked = found["id"][:12], found["text"]
-    counted = found["answer"]
-    if counted is None:
+    released = found["answer"]
+    if released is None:
         state = text(f"cli.query.state.{found['state']}")
         if found["code"]:
             state = text("cli.query.state_why", state=state, why=explain_code(found["code"]))
         return text("cli.query.open", id=id, text=asked, state=state)
-    key = "cli.query.exact" if counted["exact"] else "cli.query.noised"
-    return text(
-        key, id=id, text=asked, count=counted["count"], width=counted["half_width"], sites=len(counted["contributors"])
-    )
+    sites = len(released["contributors"])
+    if released["count"] is None:
+        key = "cli.query.analysed" if released["exact"] else "cli.query.analysed_noised"
+        return text(key, id=id, text=asked, sites=sites)
+    if (withheld := withheld_of(released["count"])) is not None:
+        key = "cli.query.below" if withheld.why == BELOW else "cli.query.withheld"
+        return text(key, id=id, text=asked, least=withheld.least, sites=sites)
+    key = "cli.query.exact" if released["exact"] else "cli.query.noised"
+    return text(key, id=id, text=asked, count=released["count"], width=released["half_width"], sites=sites)
+
+
+def _result_lines(found: Mapping[str, Any]) -> list[str]:
+    """Return the tables of an answered analysis, of all sites together and of each site that was told."""
+    from app.cli.results import table_lines
+    from app.core.catalogue.model import Catalogue
+
+    released = found["answer"]
+    if released is None or "catalogue" not in found or (released["count"] is not None and not found["per_site"]):
+        return []
+    catalogue, lines = Catalogue.from_cbor(found["catalogue"]), []
+    for each in released["results"]:
+        title = text("cli.query.results_of", site=each["site"]) if each["site"] else text("cli.query.all_sites")
+        lines += [title, *table_lines(each["result"], catalogue)]
+    return lines
 
 
 _PATIENCE = ("sent", "delivered", "waiting")
@@ -284,8 +358,8 @@ def _local(time: int) -> str:
 def _site_line(each: dict[str, Any]) -> str:
     name = each["state"].replace(" ", "_")
     state = text(f"cli.query.site_state.{name}", percent=each["percent"])
-    if each["code"] and each["state"] == "declined":
-        state = text("cli.query.state_why", state=state, why=explain_code(each["code"]))
+    if each["code"] and each["state"] in ("declined", "refused", "variable missing"):
+        state = text("cli.query.state_why", state=state, why=explain_code(each["code"], None, each["reason"]))
     return text("cli.query.site", site=each["site"], state=state)
 
 

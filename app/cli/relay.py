@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +26,7 @@ code = typer.Typer(help="Codes with which federations are created.")
 relay.add_typer(code, name="code", no_args_is_help=True)
 
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", file_okay=False, help="Where the relay keeps everything.")]
+Backup = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="The backup.")]
 
 
 @relay.command()
@@ -91,6 +94,27 @@ def new_code(
 
     made = issue_code(data, days=days, now=SystemClock().now())
     answer({"code": made, "days": days}, as_json, made, text("cli.relay.code_made", days=days))
+
+
+@relay.command()
+def backup(file: Backup, *, data: Data, profile: Profile, as_json: Json = False) -> None:
+    """Write all that a relay keeps to a new file, while it runs or not; the relay’s keys are in it."""
+    from app.relay.backup import back_up
+
+    made = back_up(data, file, now=SystemClock().now())
+    said = text("cli.relay.backed_up", path=file, messages=made.messages, blobs=made.blobs)
+    answer(asdict(made), as_json, said, text("cli.relay.backup_secret"))
+
+
+@relay.command()
+def restore(file: Backup, *, data: Data, profile: Profile, as_json: Json = False) -> None:
+    """Make a relay from a backup, in a directory that is empty or not there yet."""
+    from app.relay.backup import restore as restored
+
+    made = restored(file, data)
+    when = datetime.fromtimestamp(made.made / 1000).astimezone().strftime("%Y-%m-%d %H:%M %z")
+    said = text("cli.relay.restored", path=data, messages=made.messages, blobs=made.blobs, when=when)
+    answer(asdict(made), as_json, said, text("cli.relay.restored_next"))
 
 
 @relay.command()

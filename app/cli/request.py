@@ -30,9 +30,17 @@ def show(id: RequestId, profile: Profile, as_json: Json = False) -> None:
 
 
 @request.command("answer")
-def answer_(id: RequestId, profile: Profile, as_json: Json = False) -> None:
+def answer_(
+    id: RequestId,
+    profile: Profile,
+    always: Annotated[
+        bool, typer.Option("--always", help="Answer the same analysis for the same people from now on, unasked.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Answer a request that waits for a person."""
-    _tell(_call(profile, "request.answer", {"id": id}), as_json)
+    found = _call(profile, "request.answer", {"id": id, "always": always})
+    _tell(found, as_json, *([text("cli.policy.draft")] if always and found["draft"] else []))
 
 
 @request.command()
@@ -64,8 +72,12 @@ def _call(profile: Path, name: str, values: dict[str, Any]) -> dict[str, Any]:
         return site.call(name, values)
 
 
-def _tell(found: dict[str, Any], as_json: bool) -> None:
+def _tell(found: dict[str, Any], as_json: bool, *more: str) -> None:
     lines = [_line(found), text("cli.request.asker", site=found["asker"], contact=found["contact"])]
+    if found["asked_by"]:
+        lines.append(text("cli.request.asked_by", person=found["asked_by"]))
+    if found["project"]:
+        lines.append(text("cli.request.project", project=found["project"]))
     lines.append(text("cli.request.purpose", purpose=found["purpose"]))
     if "query" in found:
         lines.append(_sentence(found.pop("query"), found.pop("catalogue")))
@@ -76,13 +88,13 @@ def _tell(found: dict[str, Any], as_json: bool) -> None:
     if found["reminders"]:
         lines.append(text("cli.request.reminders", count=found["reminders"]))
     lines += [text("cli.query.note", site=each["site"], text=each["text"]) for each in found["notes"]]
-    answer(found, as_json, *lines)
+    answer(found, as_json, *lines, *more)
 
 
 def _line(found: dict[str, Any]) -> str:
     state = text(f"cli.request.state.{found['state']}")
     if found["code"]:
-        state = text("cli.query.state_why", state=state, why=explain_code(found["code"]))
+        state = text("cli.query.state_why", state=state, why=explain_code(found["code"], None, found["reason"]))
     return text("cli.request.line", id=found["id"][:12], asker=found["asker"], text=found["text"], state=state)
 
 

@@ -9,6 +9,7 @@ import logging
 import os
 import traceback
 from collections.abc import Mapping
+from contextlib import nullcontext
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -98,7 +99,19 @@ class _PrivateFile(RotatingFileHandler):
     """A rotating file for this user only. A log that cannot be written never stops the work it tells of."""
 
     def __init__(self, path: Path) -> None:
+        self._ended = False
         super().__init__(path, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8", delay=True)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line, unless this is closed: a line on its way in another thread would open the file again."""
+        if not self._ended:
+            super().emit(record)
+
+    def close(self) -> None:
+        """End; the lock keeps a line that is being written whole."""
+        with self.lock or nullcontext():
+            self._ended = True
+            super().close()
 
     def _open(self) -> TextIOWrapper:
         path = Path(self.baseFilename)

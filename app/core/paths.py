@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import platformdirs
@@ -64,6 +66,17 @@ def user_config() -> Path:
 def preparing_place() -> Path:
     """Return the directory of what is kept while a dataset is being prepared in the window. It need not exist."""
     return platformdirs.user_state_path(_NAME, appauthor=False) / "preparing"
+
+
+def managed_settings() -> Path:
+    """Return the file in which the IT of this computer fixes settings for all its sites. It need not exist."""
+    match sys.platform:
+        case "win32":
+            return Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / "Consilium" / "managed.toml"
+        case "darwin":
+            return Path("/Library/Application Support/Consilium/managed.toml")
+        case _:
+            return Path("/etc/consilium/managed.toml")
 
 
 def profile_log(profile: Path) -> Path:

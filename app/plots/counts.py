@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from app.core.analysis.results import BELOW, Withheld
 from app.plots.look import FAMILY, LIGHT, Look, number
 from app.texts import preferred_language, text
 
@@ -24,6 +25,10 @@ _BAND = 0.16
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 _HATCHES = ("", "////", "....", "\\\\\\\\", "xx", "--")
 _MOST_POINTS = 2000
+WITHHELD = "////"
+"""How what is withheld is hatched."""
+_STUB = 0.05
+"""How much of the longest bar that of a withheld number is, of which nothing is known."""
 _NAME_WIDTH = 72
 _ROW_INCHES = 0.95
 
@@ -40,6 +45,8 @@ class Count:
     half_width: int = 0
     noise_scale: float = 0.0
     sites: int = 1
+    withheld: Withheld | None = None
+    """Why the number is not told; ``released`` is 0 then."""
 
     @property
     def exact(self) -> bool:
@@ -83,7 +90,7 @@ def draw_counts(
     width, height = figure.get_size_inches()
     left, bottom, across, up = place
     side, foot, head = 0.2 / width, 0.55 / height, 0.12 / height
-    alone = len(counts) == 1 and not counts[0].exact
+    alone = len(counts) == 1 and not counts[0].exact and counts[0].withheld is None
     inside = (left + side, bottom + foot, across - 2 * side, up - foot - head)
     if not alone:
         _bars(_axes(figure, inside, look), counts, look, language)
@@ -114,14 +121,18 @@ def _number_axis(axes: Axes, label: str, look: Look, language: str) -> None:
 
 
 def _bars(axes: Axes, counts: Sequence[Count], look: Look, language: str) -> None:
-    largest = max(1, *(each.high for each in counts))
+    largest = max(1, *(_length(each) for each in counts))
     for place, each in enumerate(counts):
         colour = look.series[place % len(look.series)]
         hatch = _HATCHES[place % len(_HATCHES)]
-        axes.barh(
-            -place, each.shown, height=0.46, color=colour, edgecolor=look.paper, hatch=hatch, linewidth=0, zorder=2
-        )
-        if each.half_width:
+        if each.withheld is not None:
+            length = max(_length(each), largest * _STUB)
+            axes.barh(-place, length, height=0.46, color=look.paper, edgecolor=look.axis, hatch=WITHHELD, zorder=2)
+        else:
+            axes.barh(
+                -place, each.shown, height=0.46, color=colour, edgecolor=look.paper, hatch=hatch, linewidth=0, zorder=2
+            )
+        if each.half_width and each.withheld is None:
             ends = [[each.shown - each.low], [max(each.high - each.shown, 0)]]
             axes.errorbar(
                 each.shown,
@@ -134,7 +145,7 @@ def _bars(axes: Axes, counts: Sequence[Count], look: Look, language: str) -> Non
                 elinewidth=1.4,
                 zorder=3,
             )
-        end = (max(each.high, each.shown), -place)
+        end = (max(_length(each), largest * _STUB if each.withheld is not None else 0.0), -place)
         _say(axes, _value(each, language), end, (8, 0), look.text, vertical="center", bold=True)
         if each.name and len(counts) > 1:
             name = textwrap.shorten(each.name, _NAME_WIDTH, placeholder=" …")
@@ -173,6 +184,13 @@ def _say(
     )
 
 
+def _length(each: Count) -> float:
+    """Return how far a bar reaches: of a withheld one as far as it may be known to."""
+    if each.withheld is None:
+        return max(each.high, each.shown)
+    return each.withheld.least if each.withheld.why == BELOW else 0
+
+
 def _row_height(axes: Axes, rows: int) -> float:
     """Return how many rows high the axes are: as many as there are, or more so that bars do not become fat."""
     inches = float(axes.get_window_extent().height) / axes.figure.dpi
@@ -180,6 +198,10 @@ def _row_height(axes: Axes, rows: int) -> float:
 
 
 def _value(each: Count, language: str) -> str:
+    if each.withheld is not None:
+        below = each.withheld.why == BELOW
+        least = number(each.withheld.least, language)
+        return text("plots.fewer_than", language, count=least) if below else text("plots.withheld", language)
     if each.exact:
         return number(each.shown, language)
     if each.released < each.half_width:

@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
-from matplotlib.textpath import text_to_path
 
-from app.plots.look import FAMILY, Look
+from app.plots.lettering import LEADING, Type, wrapped
+from app.plots.look import Look
 
-FIXED = "DejaVu Sans Mono"
 _POINTS = 72.0
 _WIDTH, _HEIGHT = 595.0, 842.0  # A4
 _MARGIN, _FOOT = 62.0, 56.0
-_LEADING = 1.42
 _INDENT = 12.0
-
-
-@dataclass(frozen=True)
-class Type:
-    """How something is set."""
-
-    size: float
-    colour: str
-    bold: bool = False
-    family: str = FAMILY
-
-    @property
-    def font(self) -> FontProperties:
-        """For measuring."""
-        return FontProperties(family=self.family, size=self.size, weight="bold" if self.bold else "normal")
-
-    def width(self, words: str) -> float:
-        """Return how wide ``words`` are, in points."""
-        return float(text_to_path.get_text_width_height_descent(words, self.font, ismath=False)[0]) if words else 0.0
+_COLUMN_GAP, _NARROWEST = 10.0, 34.0
 
 
 class Pages:
@@ -58,10 +36,11 @@ class Pages:
         self.figures.append(page)
         self._y = _MARGIN
 
-    def need(self, points: float) -> None:
-        """Go to the next page unless so much room is left on this one."""
-        if self._y + points > _HEIGHT - _MARGIN - _FOOT / 2:
+    def need(self, points: float) -> bool:
+        """Go to the next page unless so much room is left on this one; return whether that was done."""
+        if turned := self._y + points > _HEIGHT - _MARGIN - _FOOT / 2:
             self._turn()
+        return turned
 
     def space(self, points: float) -> None:
         """Leave some room."""
@@ -71,8 +50,8 @@ class Pages:
         """Set ``words`` in lines, with a ``mark`` in front of the first one and the others below it."""
         indent = _INDENT if mark else 0.0
         for place, line in enumerate(wrapped(words, kind, self.room - indent)):
-            self.need(kind.size * _LEADING)
-            self._y += kind.size * _LEADING
+            self.need(kind.size * LEADING)
+            self._y += kind.size * LEADING
             self._write(line, _MARGIN + indent, self._y, kind)
             if mark and not place:
                 self._write(mark, _MARGIN + 2, self._y, kind)
@@ -94,7 +73,7 @@ class Pages:
         for said, small in lines:
             for line in wrapped(said, small, _WIDTH - _MARGIN - left):
                 self._write(line, left, y, small)
-                y += small.size * _LEADING
+                y += small.size * LEADING
         self._y = max(self._y, y - 4)
 
     def rows(self, rows: Sequence[tuple[str, str]], name: Type, value: Type, *, left: float = 150.0) -> None:
@@ -102,15 +81,41 @@ class Pages:
         for what, said in rows:
             lines = wrapped(said, value, self.room - left)
             names = wrapped(what, name, left - 12)
-            height = max(len(lines), len(names)) * value.size * _LEADING + 7
+            height = max(len(lines), len(names)) * value.size * LEADING + 7
             self.need(height)
             for column, kind, x in ((names, name, 0.0), (lines, value, left)):
                 y = self._y + 3
                 for line in column:
-                    y += kind.size * _LEADING
+                    y += kind.size * LEADING
                     self._write(line, _MARGIN + x, y, kind)
             self._y += height
             self.line()
+
+    def table(
+        self, head: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], heading: Type, value: Type
+    ) -> None:
+        """Set a table as wide as the page; numbers stand at the right, and the head again on every page."""
+        widths = _widths(head, rows, numeric, heading, value, self.room)
+        lefts = [sum(widths[:place]) for place in range(len(widths))]
+
+        def cells(row: Sequence[str], kind: Type) -> float:
+            set_ = [wrapped(cell, kind, width - _COLUMN_GAP) for cell, width in zip(row, widths, strict=True)]
+            height = max(len(lines) for lines in set_) * kind.size * LEADING + 4
+            if self.need(height) and kind is not heading:
+                cells(head, heading)
+            for lines, left, width, number in zip(set_, lefts, widths, numeric, strict=True):
+                y = self._y + 1.5
+                for line in lines:
+                    y += kind.size * LEADING
+                    x = left + width - _COLUMN_GAP - kind.width(line) if number else left
+                    self._write(line, _MARGIN + x, y - kind.size * 0.2, kind)
+            self._y += height
+            self.line()
+            return height
+
+        self.need(heading.size * 8)
+        for place, row in enumerate((head, *rows)):
+            cells(row, value if place else heading)
 
     def line(self) -> None:
         """Draw a hairline."""
@@ -146,29 +151,34 @@ class Pages:
         )
 
 
-def wrapped(words: str, kind: Type, room: float) -> list[str]:
-    """Break ``words`` into lines no wider than ``room`` points; a word that is too long is cut."""
-    lines: list[str] = []
-    for paragraph in words.splitlines() or [""]:
-        line = ""
-        for word in paragraph.split(" "):
-            for piece in _pieces(word, kind, room):
-                longer = f"{line} {piece}" if line else piece
-                if line and kind.width(longer) > room:
-                    lines.append(line)
-                    line = piece
-                else:
-                    line = longer
-        lines.append(line)
-    return lines
-
-
-def _pieces(word: str, kind: Type, room: float) -> list[str]:
-    pieces = []
-    while kind.width(word) > room and len(word) > 1:
-        length = max(1, int(len(word) * room / kind.width(word)))
-        while length > 1 and kind.width(word[:length]) > room:
-            length -= 1
-        pieces.append(word[:length])
-        word = word[length:]
-    return [*pieces, word]
+def _widths(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numeric: Sequence[bool],
+    heading: Type,
+    value: Type,
+    room: float,
+) -> list[float]:
+    """Return the widths of columns: what they need, or less for those of words if that is too much."""
+    wanted = [
+        max([heading.width(head[place]), *(value.width(row[place]) for row in rows)]) + _COLUMN_GAP + 1
+        for place in range(len(head))
+    ]
+    least = [
+        max([heading.width(word) for word in head[place].split(" ")] + [value.width(row[place]) for row in rows])
+        + _COLUMN_GAP
+        + 1
+        if number
+        else _NARROWEST
+        for place, number in enumerate(numeric)
+    ]
+    least = [max(min(a, b), _NARROWEST) for a, b in zip(least, wanted, strict=True)]
+    if (total := sum(wanted)) > room:
+        give = [max(a - b, 0.0) for a, b in zip(wanted, least, strict=True)]
+        take = min(1.0, (total - room) / (sum(give) or 1.0))
+        wanted = [a - take * b for a, b in zip(wanted, give, strict=True)]
+    over = sum(wanted) - room
+    if over > 0:
+        return [each * room / sum(wanted) for each in wanted]
+    words = [place for place, number in enumerate(numeric) if not number] or [0]
+    return [each - over / len(words) if place in words else each for place, each in enumerate(wanted)]

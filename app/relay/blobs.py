@@ -92,7 +92,7 @@ class BlobFiles:
         owner, size = row
         if owner != member:
             raise Refusal("relay.not_yours")
-        _forget(connection, blob, owner, size)
+        forget(connection, blob, owner, size)
         return True
 
     def purge(self, connection: sqlite3.Connection, before: int) -> list[BlobName]:
@@ -102,7 +102,7 @@ class BlobFiles:
             (before, _PURGED_AT_ONCE),
         ).fetchall()
         for federation, name, owner, size in rows:
-            _forget(connection, BlobName(federation, name), owner, size)
+            forget(connection, BlobName(federation, name), owner, size)
         return [BlobName(federation, name) for federation, name, _, _ in rows]
 
     def remove(self, connection: sqlite3.Connection, blob: BlobName) -> None:
@@ -119,7 +119,7 @@ class BlobFiles:
             path.unlink()
         for federation, name, owner, size in rows:
             if self.path(BlobName(federation, name)) not in there:  # a copy of the folder that lacks it
-                _forget(connection, BlobName(federation, name), owner, size)
+                forget(connection, BlobName(federation, name), owner, size)
 
 
 def size_of(connection: sqlite3.Connection, blob: BlobName) -> int | None:
@@ -151,6 +151,7 @@ def append(path: Path, data: bytes, *, offset: int) -> None:
         file.truncate()
 
 
-def _forget(connection: sqlite3.Connection, blob: BlobName, owner: int, size: int) -> None:
+def forget(connection: sqlite3.Connection, blob: BlobName, owner: int, size: int) -> None:
+    """Remove a blob's row and what it counts for its owner. The file is somebody else's."""
     connection.execute("DELETE FROM blobs WHERE federation = ? AND name = ?", (blob.federation, blob.name))
     connection.execute("UPDATE members SET stored_bytes = stored_bytes - ? WHERE number = ?", (size, owner))

@@ -41,6 +41,7 @@ class Limits:
     idle_seconds: float = 30.0  # between two pieces of a blob, either way
     close_seconds: float = 10.0  # for answers under way when the relay ends
     metrics_to: tuple[str, ...] = ("127.0.0.1", "::1")  # addresses that may read /metrics
+    proxies: tuple[str, ...] = ()  # addresses of reverse proxies, whose X-Forwarded-For is believed
 
     @property
     def retention(self) -> int:
@@ -66,6 +67,7 @@ def read_limits(path: Path) -> Limits:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise EnvironmentProblem("relay.bad_settings", path=str(path), setting=str(error)) from error
+    found.pop("mail", None)  # notices.py reads it
     kinds = {each.name: type(each.default) for each in fields(Limits)}
     values: dict[str, object] = {}
     for name, given in found.items():

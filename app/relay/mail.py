@@ -117,6 +117,12 @@ def read(connection: sqlite3.Connection, member: int, after: int) -> list[tuple[
     return found
 
 
+def oldest(connection: sqlite3.Connection, member: int) -> int | None:
+    """Return since when something waits in a mailbox (UTC ms), None if nothing does."""
+    row = connection.execute("SELECT min(cursor) FROM mailboxes WHERE member = ?", (member,)).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
 def newest(connection: sqlite3.Connection) -> dict[int, int]:
     """Return each member's newest cursor."""
     return dict(connection.execute("SELECT number, newest FROM members").fetchall())

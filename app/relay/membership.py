@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -72,6 +72,9 @@ class Directory:
 
     def __len__(self) -> int:
         return len(self._federations)
+
+    def __iter__(self) -> Iterator[Federation]:
+        return iter(tuple(self._federations.values()))
 
     def update(self, federation: Federation) -> None:
         """Take in a federation as it is now."""

@@ -3,6 +3,7 @@
 ::
 
     DATA/relay.toml     limits, if they shall not be the defaults (see limits.py)
+         notices.json   when mail was last sent, if any is (see notices.py)
          relay.db       members, messages (with -wal and -shm beside it while it runs)
          owner.db       held while a relay runs on this directory
          blobs/ uploads/ tls/ logs/
@@ -31,9 +32,11 @@ from app.core.clock import Clock, SystemClock
 from app.core.errors import EnvironmentProblem
 from app.core.files import private_directory
 from app.relay import certificates
+from app.relay.backup import RESTORING
 from app.relay.certificates import Certificate
 from app.relay.limits import Limits, read_limits
 from app.relay.metrics import Metrics
+from app.relay.notices import read_mail
 from app.relay.service import Service
 from app.relay.web import HEAD_BYTES, Web
 
@@ -70,22 +73,25 @@ class Running:
 def serve(settings: Settings, ready: Callable[[Running], None], clock: Clock | None = None) -> None:
     """Run the relay until the process is told to end (SIGINT, SIGTERM); call ``ready`` when it answers.
 
-    Raises EnvironmentProblem: ``relay.in_use``, ``relay.bad_settings``, ``relay.bad_certificate``,
-    ``relay.address_in_use``, ``relay.database_*``.
+    Raises EnvironmentProblem: ``relay.in_use``, ``relay.restore_unfinished``, ``relay.bad_settings``,
+    ``relay.bad_certificate``, ``relay.address_in_use``, ``relay.database_*``.
     """
     asyncio.run(_serve(settings, ready, clock or SystemClock()))
 
 
 async def _serve(settings: Settings, ready: Callable[[Running], None], clock: Clock) -> None:
     directory = private_directory(settings.directory)
+    if (directory / RESTORING).exists():
+        raise EnvironmentProblem("relay.restore_unfinished", path=str(directory))
     limits = settings.limits or read_limits(directory / SETTINGS)
+    mail = read_mail(directory / SETTINGS)
     for name in ("uvicorn.error", "uvicorn.access", "asyncio"):  # the relay's own log says what matters
         logging.getLogger(name).addHandler(logging.NullHandler())
         logging.getLogger(name).propagate = False
     with _owned(directory), _listening(settings.host, settings.port) as listener:
         certificate = _certificate(settings, clock)
         context = certificate.context()
-        service = Service(directory, limits, clock, Metrics())
+        service = Service(directory, limits, clock, Metrics(), mail)
         try:
             config = uvicorn.Config(
                 Web(service, certificate.leaf),

@@ -29,11 +29,13 @@ from app.core.federation.relay_protocol import (
 )
 from app.relay import mail, membership
 from app.relay.blobs import BlobFiles
+from app.relay.clock_check import watch
 from app.relay.database import connect
 from app.relay.limits import Buckets, Limits
 from app.relay.mail import Letter
 from app.relay.membership import Federation, Member
 from app.relay.metrics import Metrics
+from app.relay.notices import MailSettings, Notices
 from app.relay.polls import Polls
 from app.relay.refusals import Refusal
 from app.relay.sessions import TOKEN_SECONDS, Sessions
@@ -58,7 +60,9 @@ class _AnyType:
 class Service:
     """The relay over one data directory. Make it inside the event loop, and :meth:`close` it."""
 
-    def __init__(self, directory: Path, limits: Limits, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, directory: Path, limits: Limits, clock: Clock, metrics: Metrics, mail_settings: MailSettings | None = None
+    ) -> None:
         self.limits = limits
         self.metrics = metrics
         self.clock = clock
@@ -81,7 +85,10 @@ class Service:
         self._messages = Buckets(limits.messages_per_second, limits.message_burst)
         self._strangers = Buckets(limits.stranger_requests_per_second, limits.stranger_burst)
         self._disk: tuple[float, int] = (-math.inf, 0)
-        self._cleaning = asyncio.create_task(self._clean_again_and_again())
+        self._tasks = [asyncio.create_task(self._clean_again_and_again())]
+        if mail_settings is not None:
+            self._tasks.append(asyncio.create_task(Notices(self, directory, mail_settings).again_and_again()))
+        watch(clock, metrics, max(self._newest.values(), default=0))
         metrics.gauges["waiting_polls"] = lambda: len(self._polls)
         metrics.gauges["federations"] = lambda: len(self.directory)
         metrics.gauges["disk_free_bytes"] = self.disk_free
@@ -89,8 +96,9 @@ class Service:
     async def close(self) -> None:
         """Answer what waits and close everything; what was accepted is on disk already."""
         self.end_polls()
-        self._cleaning.cancel()
-        await asyncio.gather(self._cleaning, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._reader.shutdown()
         self._reading.close()
         await asyncio.to_thread(self.writer.close)  # the last one: it folds the write-ahead log into the database
@@ -267,6 +275,10 @@ class Service:
             raise Refusal("relay.recipient_unknown", place=unknown[0])
         recipients = tuple(federation.by_place[place].number for place in places if place != member.place)
         return Letter(member.number, envelope.id, hashlib.sha256(data).digest(), data, recipients)
+
+    def seen(self, member: Member) -> int:
+        """Return when a member last asked for messages (UTC ms), 0 if it has not since the relay began."""
+        return self._seen.get(member.number, 0)
 
     async def receive(self, member: Member, after: int, wait: float) -> list[tuple[int, bytes]]:
         """Return what waits for ``member`` behind ``after``; if nothing does, wait for it up to ``wait`` seconds."""

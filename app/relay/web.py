@@ -28,6 +28,7 @@ from app.relay.uploads import Part
 
 HEAD_BYTES = 16_384
 _PIECE = 1 << 20
+_ADDRESS = 64  # characters, of what a proxy calls one
 _BLOB = "/v1/blobs/{name}"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
@@ -113,7 +114,7 @@ class Web:
     # --- who is asking, and what ------------------------------------------------------------------------------------
 
     def _stranger(self, request: Request) -> None:
-        self._service.admit_stranger(request.client.host if request.client else "")
+        self._service.admit_stranger(_address(request, self._service.limits.proxies))
 
     def _token(self, request: Request) -> str:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
@@ -170,7 +171,7 @@ class Web:
         return JSONResponse({"status": "ok"})
 
     async def _metrics(self, request: Request) -> Response:
-        if request.client is None or request.client.host not in self._service.limits.metrics_to:
+        if _address(request, self._service.limits.proxies) not in self._service.limits.metrics_to:
             raise Refusal("relay.not_found")
         return PlainTextResponse(self._service.metrics.text(), media_type="text/plain; version=0.0.4")
 
@@ -315,6 +316,18 @@ def _read(file: BinaryIO, most: int) -> bytes:
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _address(request: Request, proxies: tuple[str, ...]) -> str:
+    """Return who asks: the other end, or whom a reverse proxy that is believed names as its own other end.
+
+    What a proxy nobody has named passes on is from somewhere else, whatever address the proxy has: its name is none.
+    """
+    host = request.client.host if request.client else ""
+    forwarded = [each.strip() for value in request.headers.getlist("x-forwarded-for") for each in value.split(",")]
+    while host in proxies and forwarded:
+        host = forwarded.pop()[:_ADDRESS]
+    return f"behind {host}" if forwarded and request.client and host == request.client.host else host
 
 
 async def _http_problem(_request: Request, error: Exception) -> Response:

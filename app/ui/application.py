@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QSystemTrayIcon
 from app import __version__
 from app.core import log, paths
 from app.core.errors import ConsiliumError
+from app.core.preparation.scratch import sweep_leftovers
 from app.core.services.local_address import window_socket
 from app.core.services.pretend import own_profile
 from app.core.store.peek import holds_profile
@@ -318,6 +320,7 @@ def main(arguments: Sequence[str], ready: Callable[[Program], object] = lambda _
     directory = wanted or choose_profile(program.preferences)
     if not program.open(directory, argument, in_tray=IN_TRAY in arguments):
         return 0
+    threading.Thread(target=sweep_leftovers, name="leftovers", daemon=True).start()  # large files take a while
     ready(program)
     with quit_on_signals(program):
         return application.exec()

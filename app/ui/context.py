@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.errors import ConsiliumError
 from app.core.services.commands import Result
 from app.ui.bridge import Caller
 from app.ui.jobs import Jobs
+from app.ui.models.budget import Budget
 from app.ui.models.overview import Overview
 from app.ui.preferences import Preferences
 
 
 class Standing(QObject):
-    """The latest :class:`Overview`; asked for again whenever something has changed at the site."""
+    """The latest :class:`Overview` and :class:`Budget`; asked for again whenever something has changed at the site."""
 
     changed = Signal()
 
@@ -23,6 +25,8 @@ class Standing(QObject):
         super().__init__(parent)
         self._bridge = bridge
         self.overview = Overview()
+        self.budget: Budget | None = None
+        """What is left; None while there is no federation, or it is not known."""
         bridge.changed.connect(self.refresh)
 
     def refresh(self) -> None:
@@ -34,6 +38,17 @@ class Standing(QObject):
         if overview != self.overview:
             self.overview = overview
             self.changed.emit()
+        if overview.ready:
+            self._bridge.call("budget.show", {}, of=self, done=self._show_budget, failed=self._silent)
+
+    def _show_budget(self, found: Result) -> None:
+        budget = Budget.from_plain(found)
+        if budget != self.budget:
+            self.budget = budget
+            self.changed.emit()
+
+    def _silent(self, _error: ConsiliumError) -> None:
+        """The Budget screen says what is wrong."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from app.ui.icons import icon, pixmap
 from app.ui.jobs import remaining_words
 from app.ui.locale import percent
 from app.ui.models.overview import Overview
+from app.ui.models.paying import left
 from app.ui.theme import set_role, theme
 from app.ui.tokens import RAIL, STATUS, Style
 from app.ui.widgets.chips import Meter
@@ -28,6 +29,7 @@ PLACES = (
     ("requests", "requests"),
     ("data", "data"),
     ("federation", "federation"),
+    ("audit", "audit"),
 )
 BELOW = (("help", "help"), ("settings", "settings"))
 
@@ -182,6 +184,7 @@ class StatusBar(QFrame):
         self._relay = self._part("globe", lambda: context.navigate("federation"))
         self._dots = _Dots()
         self._sites = self._part("", lambda: context.navigate("federation"))
+        self._budget = self._part("layers", lambda: context.navigate("budget"))
         self._meter = Meter(4)
         self._meter.setFixedWidth(50)
         self._jobs = self._part("", self._open_jobs)
@@ -191,6 +194,7 @@ class StatusBar(QFrame):
                 self._relay,
                 self._dots,
                 self._sites,
+                self._budget,
                 None,
                 self._meter,
                 self._jobs,
@@ -234,6 +238,11 @@ class StatusBar(QFrame):
         self._dots.setVisible(others)
         words = text("ui.status.sites", reachable=overview.reachable, count=len(overview.sites)) if others else ""
         self._say(self._sites, words)
+        budget = self._context.standing.budget
+        if budget is None or not overview.ready:
+            self._say(self._budget, "")
+        else:
+            self._say(self._budget, left(budget), "layers", "dan" if budget.exhausted else "text2")
 
     def _show_jobs(self) -> None:
         running = self._context.jobs.running

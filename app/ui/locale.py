@@ -49,3 +49,10 @@ def whole_moment(milliseconds: int) -> str:
     if not milliseconds:
         return text("ui.never")
     return locale().toString(QDateTime.fromMSecsSinceEpoch(milliseconds), QLocale.FormatType.ShortFormat)
+
+
+def day(milliseconds: int) -> str:
+    """Return the day of a moment (UTC ms); "" for 0."""
+    if not milliseconds:
+        return ""
+    return locale().toString(QDateTime.fromMSecsSinceEpoch(milliseconds).date(), QLocale.FormatType.ShortFormat)

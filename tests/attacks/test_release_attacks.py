@@ -39,7 +39,7 @@ def share_by_hand(team: Parties, opening: Opening, site: int, *, pads: bool = Tr
     for index, field in enumerate(FIELDS):
         weight = lagrange(field.modulus, opening.quorum, site)
         product = field.multiply(team.dealt[site - 1][index], opening.total.mask[index])
-        row = field.backward(field.multiply(product, weight))[:: N // results]
+        row = field.backward(field.multiply(product, weight))[list(release.positions(P, results))]
         row = row + np.array([T * value % field.modulus for value in flood])
         for other, key in team.pad_keys(site, opening.quorum).items() if pads else ():
             secret = key.derive("consilium pad", digest).reveal()
@@ -65,7 +65,7 @@ def phase_at(team: Parties, opening: Opening) -> list[int]:
     rows = []
     for index, field in enumerate(FIELDS):
         product = field.multiply(opening.total.mask[index], team.secret.form(field.modulus))
-        used = field.backward(product)[:: N // opening.total.results]
+        used = field.backward(product)[list(release.positions(P, opening.total.results))]
         rows.append((used + opening.total.values[index]) % field.modulus)
     return lift(np.stack(rows), PRIMES).tolist()
 
@@ -112,7 +112,7 @@ def residues_learnt(team: Parties, opening: Opening, share: Array, victim: int, 
             known = field.add(known, field.multiply(team.dealt[colluder - 1][index], residue))
         weight = lagrange(field.modulus, opening.quorum, victim)
         known = field.multiply(field.multiply(known, opening.total.mask[index]), weight)
-        row = (share[index] - field.backward(known)[:: N // opening.total.results]) % field.modulus
+        row = (share[index] - field.backward(known)[list(release.positions(P, opening.total.results))]) % field.modulus
         c0 = [int(value) * ratio.numerator % field.modulus for value in opening.total.values[index]]
         rows.append((row * ratio.denominator + np.array(c0)) % field.modulus)
     integers = lift(np.stack(rows), PRIMES)  # a·phase + d·t·e
@@ -165,13 +165,13 @@ def test_pads_are_per_opening() -> None:
 
 
 def visible_difference(first: Contribution, second: Contribution) -> list[int]:
-    """What anybody reads from two contributions: the difference of their c0, if their c1 are the same."""
+    """What anybody reads from two contributions, by place: the difference of their c0, if their c1 are the same."""
     if (first.mask != second.mask).any():
         moduli = np.array(PRIMES)[:, None]
         return lift((second.values - first.values) % moduli, PRIMES).tolist()
     unit = pow(N, -1, T) * first.results % T
     difference = lift((second.values - first.values) % np.array(PRIMES)[:, None], PRIMES)
-    centred = [int(value) * pow(unit, -1, T) % T for value in difference]
+    centred = [int(difference[used]) * pow(unit, -1, T) % T for used in release.place_order(first.results)]
     return [value - T if value > T // 2 else value for value in centred]
 
 
@@ -206,11 +206,11 @@ def secret_from_phases(openings: Sequence[Opening], phases: Sequence[list[int]],
     """Solve c0 + c1·s = phase for s, from openings of the ciphertext shifted by X^shift that cover all coefficients."""
     field, first = FIELDS[0], openings[0].total
     right = np.zeros(N, np.int64)
-    step = N // first.results
+    where = release.positions(P, first.results)
     for opening, phase, shift in zip(openings, phases, shifts, strict=True):
         numbers = [(int(p) - int(c)) % field.modulus for p, c in zip(phase, opening.total.values[0], strict=True)]
-        for j, number in enumerate(numbers):  # coefficient j·step of X^shift·c is coefficient j·step − shift of c
-            place = j * step - shift
+        for position, number in zip(where, numbers, strict=True):  # of X^shift·c: that at position − shift of c
+            place = position - shift
             right[place % N] = number if place >= 0 else -number % field.modulus
     mask = first.mask[0]
     inverse = np.array([pow(int(value), -1, field.modulus) for value in mask])
@@ -258,7 +258,8 @@ def test_known_limit_a_site_that_does_not_follow_the_protocol_can_open_the_secre
     scale = pow(N // 256, -1, T)  # flooding is a multiple of t and hides nothing of this
     opened = [number * scale % T for number in numbers]
     centred = [number - T if number > T // 2 else number for number in opened]
-    assert centred == team.secret.coefficients[:: N // 256].tolist()
+    where = [release.positions(P, 256)[used] for used in release.place_order(256)]
+    assert centred == team.secret.coefficients[where].tolist()
 
 
 # --- too few, or foreign, shares -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks import ceremony, queries
+from tests.benchmarks import ceremony, queries, smallest
 from tests.benchmarks.timing import Report
 
 
@@ -29,6 +29,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="consilium-benchmarks-") as directory:
         people, dealing = ceremony.measure(report, Path(directory))
         queries.measure(report, people, dealing, Path(directory), quick=options.quick)
+        smallest.measure(report, people, dealing, Path(directory))
     if options.report:
         about = {
             "version": 1,

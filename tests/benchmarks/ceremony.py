@@ -9,7 +9,7 @@ from pathlib import Path
 from app.core.crypto import keygen, seal, threshold
 from app.core.crypto.parameters import STANDARD_1
 from app.core.crypto.ring import Array, fields
-from app.core.query import worker
+from app.core.query.keys import PUBLIC_KEY_FILE, relinearization_file
 from tests.benchmarks.timing import Report
 from tests.crypto_parties import Parties
 
@@ -65,7 +65,7 @@ def measure(report: Report, directory: Path) -> tuple[Parties, Keys]:
     )
     keys = Keys(directory / "keys")
     keys.directory.mkdir()
-    (keys.directory / worker.PUBLIC_KEY_FILE).write_bytes(people.public_key)
+    (keys.directory / PUBLIC_KEY_FILE).write_bytes(people.public_key)
     _ = people.relinearization_key, people.rotation_keys
     report.once("writing relinearization keys at 3 … 8 primes", lambda: [_write(people, keys, k) for k in LEVELS])
     context = seal.context(STANDARD_1, 3)
@@ -84,4 +84,4 @@ def _share(report: Report, name: str, make: Callable[[], Array | list[Array]], r
 
 def _write(people: Parties, keys: Keys, level: int) -> None:
     data = seal.context(STANDARD_1, level).switching_key_bytes(1, {0: people.relinearization_key})
-    (keys.directory / worker.relinearization_file(level)).write_bytes(data)
+    (keys.directory / relinearization_file(level)).write_bytes(data)

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from app.core.errors import ConsiliumError
-from tests.benchmarks import fuzz_network  # noqa: F401 - registers its targets
+from tests.benchmarks import fuzz_governance, fuzz_network  # noqa: F401 - register their targets
 from tests.benchmarks.fuzz_targets import TARGETS, Accepted, Parser
 from tests.benchmarks.mutations import Mutator
 from tests.benchmarks.probes import peak_megabytes

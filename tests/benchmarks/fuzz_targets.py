@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -27,24 +29,46 @@ from app.core.federation import (
     catalogue_publishing,
     ceremony_messages,
     ceremony_work,
+    cohort_sharing,
+    endorsement,
     holdings,
     invitation,
     joining_messages,
     news,
+    people_messages,
     query_messages,
 )
 from app.core.federation import envelope as envelopes
 from app.core.federation.catalogue_links import Link
+from app.core.federation.custodian import Signer
 from app.core.federation.joining_messages import THIS_PROGRAM
 from app.core.federation.public_file import PublicFederation, assemble, sign_statement
-from app.core.federation.query_messages import Request
+from app.core.federation.query_messages import Authority, Request, SmallestCount
 from app.core.federation.roster import Roster, Site
-from app.core.query.model import All, Flag, Levels, Not, Query
+from app.core.federation.signed_records import Record
+from app.core.fields import Fields
+from app.core.query.analyses import Grouping, Histogram, Regress, Summary, Survival
+from app.core.query.model import (
+    All,
+    Before,
+    Dates,
+    Flag,
+    Happened,
+    Levels,
+    Moment,
+    Not,
+    Occurs,
+    Query,
+    Within,
+)
 from app.core.secret import SecretBytes
+from app.core.services import cohort_files
 from app.core.services.carrying import wanted_blobs
 from app.core.services.member import MESSAGE_TYPES
 from app.core.store.documents import Header, Manifest, SealedColumn
 from app.core.store.package import open_package
+from tests.vectors import make_people_vectors
+from tests.vectors.make_people_vectors import ADA
 
 Parser = Callable[[bytes], object]
 os.environ[INSECURE_SWITCH] = "yes"
@@ -106,6 +130,19 @@ CATALOGUE = Catalogue("c", 1, (Variable("a", Kind.FLAG, Label("A")),))
 LATER = replace(CATALOGUE, version=2, variables=(*CATALOGUE.variables, Variable("b", Kind.FLAG, Label("B"))))
 ROSTER = Roster(bytes(32), "Fuzz", PARAMETERS, 2, CATALOGUE.hash, bytes(32), SITES)
 QUERY = Query(All((Flag("a"), Not(Levels("b", frozenset({"x", "y"}))))))
+FIRST_A, LAST_B = Moment("first", "a"), Moment("last", "b")
+WHOLE = Query(
+    All(
+        (
+            Before(FIRST_A, LAST_B, Decimal(30), None),
+            Within(FIRST_A, LAST_B, Decimal(60)),
+            Happened("first", "a", None, Decimal(90)),
+            Occurs("b", 2),
+        )
+    ),
+    Survival("os", Grouping("age", (Decimal(50), Decimal(65))), Decimal(720), Decimal(60)),
+    per_site=True,
+)
 
 
 def message(type_: str, body: bytes, *, sender: int = 1) -> bytes:
@@ -182,12 +219,20 @@ def _request() -> Sequence[tuple[Parser, bytes]]:
     meanings = {"a": bytes(32), "b": bytes(32)}
     key = SealingKey(SecretBytes(bytes(range(96)))).public
     request = Request(QUERY, Fraction(1, 2), (1, 2, 3), (1, 2), 2, key, meanings, "A purpose")
-    return [decoded(lambda plain: Request.from_body(plain, 3, 2), request.to_body())]
+    whole = replace(request, query=WHOLE, meanings=dict.fromkeys(WHOLE.codes, bytes(32)), blocks=(1, 20, 3), results=64)
+    person = Authority(delegation=b"a signed record", project=bytes(16), signature=bytes(64))
+    asked = replace(whole, authority=person, epsilon=None, smallest=SmallestCount(11, zeros=False))
+    return [decoded(lambda plain: Request.from_body(plain, 3, 2), each.to_body()) for each in (request, whole, asked)]
 
 
 @simple("query")
 def _query() -> Sequence[tuple[Parser, bytes]]:
-    return [(Query.from_cbor, QUERY.to_cbor())]
+    more = (
+        Query(All(()), Summary(("a", "b"))),
+        Query(Flag("a"), Regress("a", ("b", "c"))),
+        Query(Dates("a", date(2020, 1, 1), None), Histogram("b"), per_site=True),
+    )
+    return [(Query.from_cbor, each.to_cbor()) for each in (QUERY, WHOLE, *more)]
 
 
 @simple("query messages")
@@ -195,6 +240,7 @@ def _query_messages() -> Sequence[tuple[Parser, bytes]]:
     bodies: dict[str, Sequence[object]] = {
         query_messages.COMMIT: [{"attempt": 1, "request": bytes(32), "hash": bytes(32), "noise_bits": 40}],
         query_messages.DECLINE: [{"code": "policy.declined"}],
+        query_messages.REASON: [{"code": "policy.too_few_sites", "params": {"others": 1, "rule": "a", "own": True}}],
         query_messages.REFUSE: [{"code": "policy.declined"}],
         query_messages.STATE: [
             {"state": query_messages.WAITING},
@@ -205,6 +251,8 @@ def _query_messages() -> Sequence[tuple[Parser, bytes]]:
         query_messages.CLOSE: [{"contributors": [1, 3], "hashes": [bytes(32), bytes(32)]}],
         query_messages.RETRY: [{"attempt": 2, "quorum": [1, 3]}],
         query_messages.CONTRIBUTION: [{"attempt": 1, "blob": bytes(32), "size": 7}],
+        query_messages.MASK_COMMIT: [{"attempt": 1, "hash": bytes(32)}],
+        query_messages.MASKS: [{"attempt": 1, "blob": bytes(32), "size": 7, "shares": [b"share"]}],
         query_messages.SHARE: [{"attempt": 1, "sealed": b"share"}],
         query_messages.RELEASED: [{}],
         query_messages.FAIL: [{"code": "query.cancelled"}],
@@ -229,6 +277,7 @@ def _holdings() -> Sequence[tuple[Parser, bytes]]:
                 holdings.HOLDINGS: [
                     {"number": 1, "held": b"\x80"},
                     {"number": 2, "held": b"\x80", "catalogue": bytes(32)},
+                    {"number": 3, "held": b"\x80", "blocks": 17},
                 ]
             },
         ),
@@ -243,6 +292,45 @@ _LINK = Link(1, ROSTER.catalogue_hash, LATER.hash, LATER.version, 1).signed(ROST
 def _published() -> Sequence[tuple[Parser, bytes]]:
     said = catalogue_publishing.Publication((_LINK,), "A note", bytes(32), 100, SecretBytes(bytes(32)))
     return _readers(catalogue_publishing.MESSAGE_TYPES, {catalogue_publishing.PUBLISHED: [said.to_plain()]})
+
+
+@simple("shared cohorts")
+def _cohorts() -> Sequence[tuple[Parser, bytes]]:
+    """The message, and the file that a cohort is exported to."""
+    meanings = {code: bytes(32) for code in QUERY.codes}
+    shared = cohort_sharing.SharedCohort("Old smokers", QUERY, meanings, 1)
+    written = cohort_files.format_file(cohort_files.CohortFile("Old smokers", "a and not b", meanings, "c, version 1"))
+    return [
+        *_readers(cohort_sharing.MESSAGE_TYPES, {cohort_sharing.SHARED: [shared.to_plain()]}),
+        (lambda data: cohort_files.read_file(data, "cohort.toml"), written.encode()),
+    ]
+
+
+@simple("people and projects")
+def _people() -> Sequence[tuple[Parser, bytes]]:
+    """Records as they come, what each kind says (signed anew: nothing else gets past the signature), and requests."""
+
+    def content(kind: str) -> Parser:
+        def read(data: bytes) -> object:
+            said = codec.decode(data, _LIMIT)
+            Fields(said, "people.malformed_record")  # what is no map cannot be signed as a record
+            record = Record(kind, ROSTER.federation_id, 1, 1, said).signed(
+                Signer(KEYS[0].public.verify, "site", KEYS[0].sign)
+            )
+            return people_messages.read_record({"record": record.to_cbor()}, ROSTER)
+
+        return read
+
+    records = make_people_vectors.records(ROSTER.federation_id, site=1)
+    plain = {people_messages.RECORD: [{"record": each.to_cbor()} for each in records.values()]}
+    return [
+        *_readers(people_messages.MESSAGE_TYPES, plain),
+        *((content(kind), codec.encode(dict(each.content))) for kind, each in records.items()),
+        (
+            lambda data: endorsement.read_request(data.decode(errors="replace")),
+            make_people_vectors.ENDORSEMENT.to_text(ADA).encode(),
+        ),
+    ]
 
 
 @simple("joining messages")
@@ -277,7 +365,7 @@ def _polynomials(count: int, primes: tuple[int, ...]) -> Array:
 
 @simple("key share")
 def _key_share() -> Sequence[tuple[Parser, bytes]]:
-    primes, count = ceremony_work.share_shape(PARAMETERS, "public key")
+    ((primes, count),) = ceremony_work.share_shapes(PARAMETERS, "public key")
     data = crypto_format.pack_polynomials(PARAMETERS, primes, _polynomials(count, primes))
     return [(lambda changed: crypto_format.unpack_polynomials(PARAMETERS, primes, count, changed), data)]
 
@@ -348,9 +436,7 @@ def _package_file() -> Iterator[Target]:
             hostile.write_bytes(data)
             with open_package(hostile) as package:
                 package.check_complete()
-                return sum(
-                    1 for column in range(len(package.header.columns)) for _ in package.column(column, PARAMETERS)
-                )
+                return sum(1 for group in range(package.header.groups) for _ in package.group(group, PARAMETERS))
 
         yield Target([(parse, path.read_bytes())], part=0.2)
 

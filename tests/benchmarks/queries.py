@@ -16,11 +16,15 @@ from app.core.crypto.release import Contribution, DecryptionProtocol, Opening
 from app.core.jobs.pool import WorkerPool
 from app.core.query import worker
 from app.core.query.evaluator import evaluate
+from app.core.query.keys import key_files
 from app.core.query.model import All, Flag, Query
 from app.core.query.plan import DatasetShape, Plan
 from app.core.query.planner import Openers, make_plan
+from app.core.query.sums import LeafSum, joined, packed, summed
+from app.core.query.values import Columns
 from app.core.store.dataset_file import DatasetReader
 from app.core.store.documents import SealedColumn
+from tests.benchmarks import analyses
 from tests.benchmarks.ceremony import Keys
 from tests.benchmarks.probes import peak_megabytes
 from tests.benchmarks.timing import Measurement, Report
@@ -53,7 +57,7 @@ class Bench:
         self.people = people
         self.keys = keys
         self.directory = directory
-        self.files = worker.key_files(people.parameters, keys.directory)
+        self.files = key_files(people.parameters, keys.directory)
 
     def dataset(self, flags: int, blocks: int, residues: int) -> tuple[Path, DatasetShape]:
         """Seal columns of random bits."""
@@ -86,6 +90,7 @@ def measure(report: Report, people: Parties, keys: Keys, directory: Path, *, qui
     _more_terms(bench, 2 if quick else 8)
     _packing(bench, (1, 8, 64) if quick else (1, 8, 64, 240))
     _opening(bench, contribution, plan)
+    analyses.measure(report, people, keys.directory, directory, quick=quick)
     _workers(bench, 16 if quick else 61)
 
 
@@ -107,8 +112,7 @@ def _two_terms(bench: Bench, blocks: int) -> tuple[bytes, Plan]:
     wanted = {8: (0.012, 0.025), 61: (None, 0.08)}[blocks]
 
     def in_memory() -> bytes:
-        partial = worker.compute(plan, memory, bench.files, 0, plan.blocks)
-        return worker.contribution(plan, partial, bench.files, ())
+        return worker.contribution(plan, packed(plan, memory, bench.files, (0, 1)), bench.files, ())
 
     bench.report.time(f"{name}, columns in memory, one core", in_memory, wanted=wanted[0], before=bench.zero)
     bench.report.time(
@@ -148,14 +152,18 @@ def _more_terms(bench: Bench, blocks: int) -> None:
     for terms, wanted, once in ((4, 0.005, 0.07), (8, 0.058, None), (16, 0.107, None)):
         plan = bench.plan(shape, terms)
         with DatasetReader(path, plan.parameters) as reader:
-            sources: dict[str, worker.Columns] = {"from SQLite": reader, "columns in memory": InMemory(reader, plan)}
+            sources: dict[str, Columns] = {"from SQLite": reader, "columns in memory": InMemory(reader, plan)}
             for name, source in sources.items():
-                one = _times(lambda s=source, p=plan: worker.compute(p, s, bench.files, 0, 1))
-                many = _times(lambda s=source, p=plan: worker.compute(p, s, bench.files, 0, blocks))
+                one = _times(lambda s=source, p=plan: summed(p, s, bench.files, p.leaves, range(1)))
+                many = _times(lambda s=source, p=plan: summed(p, s, bench.files, p.leaves, range(blocks)))
                 each = tuple((long - short) / (blocks - 1) for long, short in zip(many, one, strict=True))
                 bench.report.add(Measurement(f"AND of {terms}, {name}, each block", each, wanted=wanted))
-            partial = worker.compute(plan, reader, bench.files, 0, blocks)
-        ends = _times(lambda p=plan, s=partial: worker.contribution(p, s, bench.files, ()), before=bench.zero)
+            sums = summed(plan, reader, bench.files, plan.leaves, range(blocks))
+
+        def end(plan: Plan = plan, sums: list[LeafSum] = sums) -> bytes:
+            return worker.contribution(plan, joined(plan, plan.leaves, sums, bench.files, (0, 1)), bench.files, ())
+
+        ends = _times(end, before=bench.zero)
         rest = tuple(end + short - block for end, short, block in zip(ends, one, each, strict=True))
         bench.report.add(Measurement(f"AND of {terms}, once", rest, wanted=once))
 
@@ -209,11 +217,11 @@ def _workers(bench: Bench, blocks: int) -> None:
             pool.submit(time.perf_counter).result()
 
     bench.report.time("start of a worker, with its keys and tables", start, wanted=0.44, runs=3)
-    for count in (2, blocks):
-        path, shape = bench.dataset(2, count, 3) if count == 2 else bench.dataset(4, count, 5)
-        plan = bench.plan(shape, 2 if count == 2 else 4)
+    for count, terms, residues in ((2, 2, 3), (blocks, 4, 5), (2, 8, 7), (2, 16, 7)):
+        path, shape = bench.dataset(terms, count, residues)
+        plan = bench.plan(shape, terms)
         with WorkerPool(1, worker.start, arguments) as pool:
             pool.submit(worker.run_all, worker.Work(plan, path, bench.keys.directory), ()).result()
             peak = pool.submit(peak_megabytes).result()
-        name = f"peak memory of a worker, AND of {2 if count == 2 else 4}, {count} blocks"
+        name = f"peak memory of a worker, AND of {terms}, {count} blocks"
         bench.report.add(Measurement(name, (peak,), "MB", 250))

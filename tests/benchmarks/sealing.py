@@ -153,7 +153,7 @@ def _tasks(table: ClearTable) -> Iterator[Task]:
     for column in range(len(table.columns)):
         values = table.values(column)
         for block in range(-(-table.patients // slots)):
-            yield Task(column, block, values[block * slots : (block + 1) * slots].tobytes())
+            yield Task(column, block, (values[block * slots : (block + 1) * slots].tobytes(),))
 
 
 def _seal(table: ClearTable, target: Target, output: Path, pool: WorkerPool) -> None:

@@ -18,6 +18,8 @@ from types import FrameType
 
 from app.core.errors import PeerProblem
 from app.core.federation import envelope as envelopes
+from app.core.federation.local_site import LocalSite
+from app.core.federation.mailroom import Mailroom
 from app.core.jobs.job import Job
 from app.core.services import member as members
 from app.core.services.commands import find
@@ -103,10 +105,15 @@ def in_child(work: Callable[[], None], fatal: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
+def known_number(site: LocalSite, _mailroom: Mailroom) -> KnownNumber:
+    """Every site answers 100 times its position."""
+    return KnownNumber(100 * site.position, keys=site.key_directory)
+
+
 def main() -> None:
     """Do what the command line says and print how many agents were killed."""
     base, seed, kills = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    setattr(members, "DatasetContributor", lambda site: KnownNumber(100 * site.position, keys=site.key_directory))  # noqa: B010
+    setattr(members, "DatasetContributor", known_number)  # noqa: B010
     find("query.list")  # what a child would import again and again
     (base / "relay").mkdir()
     sites, draw, killed = Sites(base, FakeRelay()), random.Random(seed), 0

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
@@ -35,7 +36,11 @@ _PRELOAD = [
 
 
 class InlinePool(Inline):
-    """What an agent takes for its workers."""
+    """What an agent takes for its workers; what a worker does ``first`` is done here."""
+
+    def __init__(self, first: Callable[[], object]) -> None:
+        super().__init__()
+        first()
 
     def kill(self, *, close: bool = False) -> None:
         """There is nobody to kill."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,3 +101,4 @@ def test_everything_is_done_once_wherever_it_was_killed(tmp_path: Path, killer: 
     assert points > 20
     for at in range(1, points + 1):
         killed_at(tmp_path / str(at), killer, at)
+        shutil.rmtree(tmp_path / str(at))  # three sites with their keys, each time

@@ -64,7 +64,7 @@ def between(relay: RelayServer) -> Iterator[Callable[..., Middle]]:
 def known_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every site answers 100 times its position."""
     monkeypatch.setattr(
-        members, "DatasetContributor", lambda site: KnownNumber(100 * site.position, keys=site.key_directory)
+        members, "DatasetContributor", lambda site, _mailroom: KnownNumber(100 * site.position, keys=site.key_directory)
     )
 
 

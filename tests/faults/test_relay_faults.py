@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import os
@@ -25,6 +26,7 @@ from app.core.federation.relay_client import RelayPost
 from app.core.federation.relay_protocol import decode_messages
 from app.relay import blobs, uploads
 from app.relay.administration import issue_code
+from tests.benchmarks import relay as load_client
 from tests.relay_server import PLENTY, People, RelayProcess, RelayServer, found_federation, running_relay
 
 KILLS = 8
@@ -113,6 +115,42 @@ def test_a_killed_relay_has_kept_what_it_accepted(tmp_path: Path, seed: int) -> 
         for place, message in load.offered:  # as the outbox does
             people[place].send(message)
         assert sorted(everything(people, SENDERS + 1)) == sorted({message for _, message in load.offered})
+    for post in served.posts:
+        post.close()
+
+
+def test_fifty_sites_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    """Killed while all of them send as fast as answers come, hundreds a second; then everybody looks what is there."""
+    directory, sites = tmp_path / "relay", 50
+    with RelayProcess(directory) as process:
+        served = Served(process)
+        people = found_federation(served, sites)  # type: ignore[arg-type]
+        tokens = {place: post._open_session().token for place, post in people.posts.items()}
+        messages = {place: [people.message(place, (place % sites + 1,)) for _ in range(40)] for place in tokens}
+        accepted: list[bytes] = []
+
+        async def send(place: int, stream: load_client.Stream) -> None:
+            for message in messages[place]:
+                with suppress(OSError, EOFError):
+                    request = load_client.request("POST", "/v1/messages", tokens[place], message)
+                    assert await load_client.ask(stream, request) == 201
+                    accepted.append(message)
+                    if len(accepted) == 500:
+                        process.kill()
+
+        async def run() -> None:
+            streams = await load_client.connect(process.address, sites)
+            await asyncio.gather(*map(send, tokens, streams))
+            for _, writer in streams:
+                writer.transport.abort()
+
+        asyncio.run(run())
+        port = process.port
+    assert 500 <= len(accepted) < sum(map(len, messages.values()))
+    with RelayProcess(directory, port):
+        arrived = [message for place in tokens for message in everything(people, place)]
+        assert len(set(arrived)) == len(arrived)
+        assert set(accepted) <= set(arrived) <= {each for sent in messages.values() for each in sent}
     for post in served.posts:
         post.close()
 

@@ -26,8 +26,8 @@ from app.core.preparation.preparer import PreparerKey
 from app.core.preparation.sealing import Target, seal_table, worker_arguments
 from app.core.secret import SecretBytes
 from app.core.services.commands import Waiting
-from app.core.services.connect import connect
-from app.core.store.peek import peek
+from app.core.services.connect import Site, connect
+from app.core.services.profile import OpenProfile
 from tests.clear_tables import clear_table
 from tests.faults.hospitals import SITES, founded
 from tests.faults.programs import Program
@@ -50,25 +50,25 @@ class Hospitals:
             stack.callback(each.close)
             stack.callback(each.stop)
             each.start()
-        self.until(
-            lambda: all(set(peek(place, kind="ceremony").sessions.values()) == {"ready"} for place in self.places)
-        )
-        self.until(lambda: self.call(1, "catalogue.show")["sites"] == SITES)
+        for position in range(1, SITES + 1):
+            self.until(position, lambda site: site.call("site.overview")["stage"] == "ready")
+        self.until(1, lambda site: site.call("catalogue.show")["sites"] == SITES)
 
     def _program(self, name: str, *arguments: str) -> Program:
         return Program(arguments, self.directory / f"{name}.log")
 
-    def until(self, done: Callable[[], bool]) -> None:
-        """Look again and again until it is so."""
+    def until(self, position: int, done: Callable[[Site], bool]) -> None:
+        """Wait until it is so at a site, looking again whenever something has changed there."""
         deadline = time.monotonic() + _PATIENCE
-        while True:
-            with suppress(EnvironmentProblem):  # an agent that is only beginning
-                if done():
+        with connect(self.places[position - 1], patience=_PATIENCE, open_profile=_by_its_agent) as site:
+            while True:
+                number = site.call("site.watch", {"after": 0, "wait": 0})["number"]
+                if done(site):
                     return
-            if time.monotonic() > deadline:
-                logs = {path.name: path.read_text("utf-8", "replace")[-2000:] for path in self.directory.glob("*.log")}
-                raise AssertionError(f"waited in vain: {logs}")
-            time.sleep(0.05)
+                if (left := deadline - time.monotonic()) <= 0:
+                    logs = {log.name: log.read_text("utf-8", "replace")[-2000:] for log in self.directory.glob("*.log")}
+                    raise AssertionError(f"waited in vain: {logs}")
+                site.call("site.watch", {"after": number, "wait": min(60, int(left) + 1)})
 
     def call(self, position: int, name: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask the agent of a site."""
@@ -77,16 +77,19 @@ class Hospitals:
 
     def versions(self, position: int) -> dict[int, str]:
         """The state of each version at a site."""
-        found = self.call(position, "catalogue.versions")["versions"]
-        return {each["version"]: each["state"] for each in found}
+        return _states(self.call(position, "catalogue.versions"))
+
+    def until_waiting(self, position: int, version: int) -> None:
+        """Wait until a version has come to a site, and waits there."""
+        self.until(position, lambda site: _states(site.call("catalogue.versions")).get(version) == "waiting")
 
     def publish(self, position: int, catalogue: Catalogue, note: str = "") -> dict[str, Any]:
         """Publish a catalogue, and wait until it waits everywhere else."""
         path = self.directory / f"catalogue-{catalogue.version}.toml"
         path.write_text(format_catalogue(catalogue), "utf-8")
         done = self.call(position, "catalogue.publish", {"path": str(path), "note": note})
-        others = [other for other in range(1, SITES + 1) if other != position]
-        self.until(lambda: all(self.versions(each).get(catalogue.version) == "waiting" for each in others))
+        for other in set(range(1, SITES + 1)) - {position}:
+            self.until_waiting(other, catalogue.version)
         return done
 
     def give_data(self, position: int, exporter: int, patients: int, extra: str = "") -> dict[str, Any]:
@@ -117,6 +120,14 @@ class Hospitals:
         with suppress(Waiting):
             return self.call(position, "query.run", {**asked, "wait": 120})
         raise AssertionError(self.call(position, "query.list")["queries"][0])
+
+
+def _by_its_agent(directory: Path) -> OpenProfile:
+    raise EnvironmentProblem("profile.in_use", path=str(directory))  # so that whoever connects waits for the agent
+
+
+def _states(found: Mapping[str, Any]) -> dict[int, str]:
+    return {each["version"]: each["state"] for each in found["versions"]}
 
 
 def patient(row: tuple[str, str, str, str]) -> dict[str, object]:
@@ -158,7 +169,7 @@ def test_a_federation_goes_on_to_new_versions_of_its_catalogue(hospitals: Hospit
     for asker in (1, 2, 3):
         assert hospitals.ask(asker, "smoker")["answer"]["count"] == smokers
         assert hospitals.ask(asker, "age >= 50")["answer"]["count"] == older
-    hospitals.until(lambda: hospitals.call(3, "catalogue.show")["held"] == {"smoker": 3, "sex": 3, "age": 3})
+    hospitals.until(3, lambda site: site.call("catalogue.show")["held"] == {"smoker": 3, "sex": 3, "age": 3})
     where = {each["version"]: each["sites"] for each in hospitals.call(1, "catalogue.versions")["versions"]}
     assert where == {1: ["Site 3"], 2: ["Site 1", "Site 2"]}
 
@@ -195,7 +206,7 @@ def test_a_federation_goes_on_to_new_versions_of_its_catalogue(hospitals: Hospit
         assert hospitals.ask(asker, "cough")["answer"]["count"] == 10 + 20 + 24
     older = truth(lambda row: row[3] != "" and float(row[3]) >= 60, {1: 30, 2: 60, 3: 70})
     assert hospitals.ask(3, "age >= 60")["answer"]["count"] == older
-    hospitals.until(lambda: hospitals.call(1, "catalogue.show")["held"].get("cough") == 3)
+    hospitals.until(1, lambda site: site.call("catalogue.show")["held"].get("cough") == 3)
 
     # what was asked before is still shown, with the words of its version
     for query in hospitals.call(1, "query.list")["queries"]:
@@ -224,7 +235,7 @@ def test_a_person_sees_what_a_version_changes(hospitals: Hospitals, capsys: pyte
     assert hospitals.call(1, "catalogue.versions")["in_force"] == current.version
     done = run(1, "publish", str(file), "--note", "No smoking", answer="y\n")
     assert done.exit_code == 0, done.output
-    hospitals.until(lambda: hospitals.versions(2).get(removed.version) == "waiting")
+    hospitals.until_waiting(2, removed.version)
     assert f"accept it: consilium catalogue accept {removed.version}" in run(2, "versions").output.lower()
     assert "No smoking" in run(2, "versions").output
     taken = json.loads(run(2, "accept", str(removed.version), "--json").stdout)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.core import codec
+from app.core.catalogue.model import Catalogue
 from app.core.crypto.vault import StorageCipher
 from app.core.errors import PeerProblem, ProtocolViolation, UserError
 from app.core.federation import catalogue_publishing, news
@@ -226,6 +227,74 @@ def test_what_is_not_what_was_signed_is_refused_once(
     sites.desks[1].publish(version(2))  # and it can be published by who has it
     sites.settle()
     assert sites.waiting(3) == [2]
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the catalogues that were read from blobs since."""
+    found: list[int] = []
+
+    class Counting(Catalogue):
+        @classmethod
+        def from_cbor(cls, data: bytes) -> Catalogue:
+            found.append(len(data))
+            return Catalogue.from_cbor(data)
+
+    monkeypatch.setattr(catalogue_publishing, "Catalogue", Counting)
+    return found
+
+
+def test_what_is_not_what_was_signed_is_not_even_read(sites: Publishing, reads: list[int]) -> None:
+    sites.dishonest.add(2)
+    say(sites, 2, forged(sites.federation, 2, version(2).hash, 2, version(3).to_cbor()).to_plain())
+    sites.settle()
+    assert refused(sites, 1) == refused(sites, 3) == [("catalogue.published_differs", 2)]
+    assert reads == []
+
+
+def test_a_lie_is_read_once_whatever_it_is_said_to_follow(sites: Publishing, reads: list[int]) -> None:
+    sites.dishonest.add(2)
+    lie = forged(sites.federation, 2, hashlib.sha256(BROKEN).digest(), 9, BROKEN)
+    for number in range(2, 7):
+        between = forged(sites.federation, 2, version(number).hash, number, b"").link
+        link = replace(lie.link, previous=between.catalogue)
+        link = link.signed(sites.federation.roster.federation_id, sites.federation[2].site.key)
+        say(sites, 2, replace(lie, chain=(between, link)).to_plain())
+    sites.settle()
+    assert reads == [len(BROKEN)] * 2, "once at each of the others"
+    assert refused(sites, 3) == [("catalogue.published_differs", 2)]
+
+
+def test_a_site_that_publishes_without_end_fills_nobodys_disk(sites: Publishing, reads: list[int]) -> None:
+    sites.dishonest.add(2)
+    most = catalogue_publishing._MOST_UNACCEPTED
+    for number in range(2, most + 6):
+        said = forged(sites.federation, 2, version(number).hash, number, version(number).to_cbor())
+        say(sites, 2, said.to_plain())
+    sites.settle()
+    assert len(sites.federation[3].profile.catalogues.all()) == most
+    assert list(sites.federation[3].profile.blobs.names()) == []
+    assert len(reads) == 2 * most
+    sites.settle()
+    assert len(reads) == 2 * most, "and not again"
+    sites.desks[1].accept(sites.waiting(1)[0])
+    sites.settle()
+    assert len(sites.federation[1].profile.catalogues.all()) == most + 1, "one was accepted: room for another"
+
+
+def test_links_of_one_site_are_not_kept_without_end(sites: Publishing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue_publishing, "_MOST_LINKS_OF_ONE", 3)
+    sites.dishonest.add(2)
+    for number in (2, 3, 4, 5, 6):
+        said = forged(sites.federation, 2, version(number).hash, number, version(number).to_cbor())
+        say(sites, 2, said.to_plain())
+    sites.settle()
+    assert refused(sites, 3) == [("catalogue.too_many_versions", 2)] * 2
+    assert [row.version for row in sites.federation[3].profile.catalogues.links()] == [2, 3, 4]
+    sites.desks[3].accept(sites.waiting(3)[-1])
+    sites.desks[3].publish(version(9))  # others still can
+    sites.settle()
+    assert 9 in sites.waiting(1)
 
 
 def test_naming_a_blob_of_somebody_else_does_not_remove_it(sites: Publishing) -> None:

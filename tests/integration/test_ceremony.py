@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from app.core import codec
+from app.core.crypto import keygen
 from app.core.crypto.identity import MemberKey
+from app.core.crypto.parameters import EXTRACTION_PRIMES
+from app.core.crypto.ring import Array
 from app.core.errors import ProtocolViolation, UserError
 from app.core.federation import ceremony as ceremonies
 from app.core.federation import rounds
@@ -55,6 +58,34 @@ def test_every_size_of_quorum(tmp_path: Path, sites: int, quorum: int) -> None:
             result = federation[sites].desk.result(session)
             assert result is not None
             assert result.numbers == (100 * sum(federation.positions),)
+
+
+def test_a_ceremony_from_before_makes_no_keys_to_extract_columns(tmp_path: Path) -> None:
+    """Its roster is of version 1, as are its public file and its shares; datasets give every column its ciphertexts."""
+    with Federation(tmp_path, 3, 2, extraction=0) as federation:
+        federation.settle()
+        public = check_ready(federation)
+        assert (public.extraction, public.roster.to_plain()["version"]) == (0, 1)
+        assert codec.decode(public.to_bytes(), 1 << 24)["version"] == 1
+        names = {path.name for path in federation[1].site.key_directory.iterdir()}
+        assert not any(name.startswith("extraction") for name in names)
+
+
+def test_a_wrong_key_that_extracts_columns_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last component of the last automorphism: only products with eight primes would meet it."""
+    original = keygen.RotationProtocol.generate_share
+
+    def wrong(self: keygen.RotationProtocol, share: keygen.KeyShare, randomness: bytes) -> Array:
+        rows = original(self, share, randomness)
+        if len(self.primes) == EXTRACTION_PRIMES + 1:
+            rows[-1, 0, 0] = (rows[-1, 0, 0] + 1) % self.primes[0]
+        return rows
+
+    monkeypatch.setattr(keygen.RotationProtocol, "generate_share", wrong)
+    with Federation(tmp_path, 2, 2) as federation:
+        federation.settle()
+        status = federation[1].ceremony.advance()
+        assert (status.state, status.code) == (ceremonies.FAILED, "ceremony.check_failed")
 
 
 def test_sixteen_sites(tmp_path: Path) -> None:
@@ -231,7 +262,10 @@ def test_every_field_of_the_roster_counts(public: PublicFederation) -> None:
         plain | {"sites": [plain["sites"][0]] * 3},
         plain | {"parameters": "standard-0"},
         plain | {"previous": bytes(31)},
-        plain | {"version": 2},
+        plain | {"version": 1},
+        plain | {"version": 3},
+        plain | {"extraction": 0},
+        plain | {"extraction": 9},
         plain | {"name": ""},
         plain | {"name": "two\nlines"},
     ):

@@ -27,4 +27,7 @@ def test_two_hospitals_release_the_right_numbers(tmp_path: Path) -> None:
     assert len(exact) >= 6
     assert all(query["released"] == query["truth"] for query in exact)
     assert any(query["noise_scale"] == 2.0 for query in told["queries"] if not query["exact"])
-    assert all(query.keys() == {"text", "truth", "released", "exact", "noise_scale", "seconds"} for query in exact)
+    assert all(
+        query.keys() == {"text", "truth", "released", "least", "right", "exact", "noise_scale", "seconds"}
+        for query in exact
+    )

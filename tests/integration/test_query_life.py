@@ -10,7 +10,9 @@ import pytest
 
 from app.core import codec
 from app.core.crypto.release import Contribution, Opening, aggregate_contributions
+from app.core.disclosure.policy import Policy
 from app.core.errors import Bug, EnvironmentProblem, ProtocolViolation, UserError
+from app.core.federation import decisions
 from app.core.federation import query_messages as messages
 from app.core.federation.opening import decryption_share
 from app.core.federation.query_session import DONE, FAILED, OPEN, Released
@@ -51,7 +53,7 @@ def test_an_exact_count_is_the_sum(tmp_path: Path, asker: int, quorum: tuple[int
         federation.settle()
         result = released(federation, session, asker)
         assert result.numbers == (600,)
-        assert result.epsilon is None
+        assert result.request.epsilon is None
         assert result.contributors == ("Site 1", "Site 2", "Site 3")
         assert result.declined == {}
         check_forgotten(federation, session)
@@ -90,7 +92,7 @@ def test_each_site_adds_its_own_noise(tmp_path: Path) -> None:
         federation.settle()
         assert released(federation, exact).numbers == (600,)
         result = released(federation, noised)
-        assert (result.numbers, result.epsilon) == ((600 - 265,), HALF)
+        assert (result.numbers, result.request.epsilon) == ((600 - 265,), HALF)
 
 
 @pytest.mark.parametrize("number", [0, 1, PARAMETERS.plain_modulus // 2 - 400])
@@ -246,6 +248,8 @@ def test_a_question_that_cannot_be_is_refused_before_it_is_sent(tmp_path: Path) 
 
 def test_many_queries_at_once(tmp_path: Path) -> None:
     with ready_federation(tmp_path) as federation:
+        for node in federation.nodes.values():  # several sets of sites may answer about one cohort
+            decisions.set_policy(node.site, Policy(per_site=True))
         sessions = {asker: federation.ask(asker, quorum=(2, 3)) for asker in (1, 2, 3)}
         sessions |= {10 + asker: federation.ask(asker, contributors=(asker, 3)) for asker in (1, 2)}
         federation.settle()

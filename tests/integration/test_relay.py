@@ -637,9 +637,9 @@ def test_one_directory_has_one_relay(relay: RelayServer) -> None:
 
 
 def fetch(
-    relay: RelayServer, path: str, method: str = "GET", data: bytes | None = None
+    relay: RelayServer, path: str, method: str = "GET", data: bytes | None = None, headers: dict[str, str] | None = None
 ) -> tuple[int, dict[str, str], bytes]:
-    request = Request(relay.address.url + path, data, method=method)  # noqa: S310 - https
+    request = Request(relay.address.url + path, data, headers or {}, method=method)  # noqa: S310 - https
     try:
         with urlopen(request, context=relay.address.context()) as response:  # noqa: S310 - https
             return response.status, dict(response.headers), response.read()
@@ -684,6 +684,33 @@ def test_refusals_are_problem_details(relay: RelayServer, path: str, method: str
 def test_metrics_are_for_those_the_administrator_names(tmp_path: Path) -> None:
     with running_relay(tmp_path, replace(PLENTY, metrics_to=())) as server:
         assert fetch(server, "/metrics")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "status"),
+    [
+        (("127.0.0.1",), None, 200),  # a monitoring program on the proxy's machine
+        (("127.0.0.1",), "203.0.113.7", 404),
+        (("127.0.0.1",), "127.0.0.2, 203.0.113.7", 404),  # what a client says itself does not count
+        (("127.0.0.1",), "203.0.113.7, 127.0.0.2", 200),
+        (("127.0.0.1", "203.0.113.7"), "127.0.0.2, 203.0.113.7", 200),  # two proxies
+        ((), "127.0.0.2", 404),  # a proxy that nobody has named
+    ],
+)
+def test_behind_a_proxy_it_counts_who_is_in_front(
+    tmp_path: Path, proxies: tuple[str, ...], forwarded: str | None, status: int
+) -> None:
+    limits = replace(PLENTY, proxies=proxies, metrics_to=("127.0.0.1", "127.0.0.2"))
+    with running_relay(tmp_path, limits) as server:
+        headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+        assert fetch(server, "/metrics", headers=headers)[0] == status
+
+
+def test_metrics_tell_of_the_clock(tmp_path: Path) -> None:
+    clock = TestClock()
+    with running_relay(tmp_path, clock=clock) as server:
+        clock.ahead = 3_600_000
+        assert b"\nconsilium_relay_clock_jump_seconds 3600\n" in fetch(server, "/metrics")[2]
 
 
 def test_plain_http_gets_no_answer(relay: RelayServer) -> None:

@@ -13,6 +13,7 @@ from app.core.errors import EnvironmentProblem, UserError
 from app.core.federation import evaluations, query_words
 from app.core.federation.evaluations import Made, Work
 from app.core.federation.local_site import LocalSite
+from app.core.federation.mailroom import Mailroom
 from app.core.federation.query_messages import Request
 from app.core.jobs.job import Job, Progress
 from app.core.services import member as members
@@ -79,7 +80,7 @@ def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, control: Control) -> 
         monkeypatch.setattr(module, "TELL_SECONDS", 0.0)
     monkeypatch.setattr(query_words, "WORTH_TELLING", 0.0)
 
-    def contributor(site: LocalSite) -> KnownNumber:
+    def contributor(site: LocalSite, _mailroom: Mailroom) -> KnownNumber:
         return Slow(site, control) if site.position == 3 else KnownNumber(100 * site.position, keys=site.key_directory)
 
     monkeypatch.setattr(members, "DatasetContributor", contributor)

@@ -148,7 +148,7 @@ def tell(base: Path, told: dict[str, object], watchdog: Watchdog) -> None:
     explore = lausanne.view("explore")
     for code in ("died", "sex"):
         drop_variable(lausanne, code)
-    told["question"] = explore._question()
+    told["question"] = explore.asking.question
     picture(lausanne, base / "explore.png", watchdog)
     wait(explore.analysis.button.isEnabled, "the question cannot be asked", 60)
     QTest.mouseClick(explore.analysis.button, Qt.MouseButton.LeftButton)

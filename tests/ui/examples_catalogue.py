@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from app.core.catalogue.model import Catalogue, Group, Kind, Label, Level, Variable
 from app.core.catalogue.scales import Calendar, Granularity, Periods
+from app.core.services import catalogues
 
 MONTH = Decimal("30.4375")
 
@@ -99,7 +100,8 @@ def _earlier() -> Catalogue:
     age = replace(by_code["age"], cut_points=tuple(map(Decimal, (40, 60, 80))))
     stage = replace(by_code["stage"], label=Label("Stage at diagnosis"))
     kept = [{"age": age, "stage": stage}.get(code, each) for code, each in by_code.items() if code != "progression"]
-    return Catalogue(CATALOGUE.name, 2, (*kept, smoker), CATALOGUE.groups)
+    groups = (*CATALOGUE.groups[:-1], Group("outcome", Label("Follow-up")))
+    return Catalogue(CATALOGUE.name, 2, (*kept, smoker), groups)
 
 
 EARLIER = _earlier()
@@ -137,10 +139,4 @@ VERSIONS = [
     },
 ]
 
-CHANGES = {
-    "version": 3,
-    "previous": 2,
-    "changes": {"added": ["progression"], "removed": ["smoker"], "changed": ["age"], "reworded": ["stage"]},
-    "unusable": ["age"],
-    "author": "Bern",
-}
+CHANGES = {**catalogues.effects(EARLIER, CATALOGUE, ("age", "sex", "stage")), "author": "Bern"}

@@ -9,8 +9,8 @@ from app.core.catalogue.file import load_catalogue
 from app.core.catalogue.holding import pack
 from app.core.catalogue.numbers import decimal_text
 from app.core.paths import resource
-from app.core.query.model import Query, codes
-from app.core.query.text import parse
+from app.core.query.model import Query
+from app.core.query.text import parse, parse_query
 from tests.ui import examples
 from tests.ui.fakes import Answer
 
@@ -18,6 +18,7 @@ CATALOGUE = load_catalogue(resource("demo", "lung.catalogue.toml"))
 HASH = CATALOGUE.hash
 CODES = [each.code for each in CATALOGUE]
 LACKS = {"Bern": {"karnofsky:patient", "weight_loss"}, "Geneva": {"meal_calories"}}
+SITES = ("Lausanne", "Geneva", "Bern")
 NOBODY_HAS = "karnofsky:patient_lower"
 
 
@@ -28,8 +29,7 @@ def holds(site: str) -> list[str]:
 
 def catalogue_show(values: Mapping[str, Any]) -> dict[str, Any]:
     """The catalogue, and who holds what."""
-    names = ("Lausanne", "Geneva", "Bern")
-    held = {code: sum(code in holds(name) for name in names) for code in CODES}
+    held = {code: sum(code in holds(name) for name in SITES) for code in CODES}
     return {
         "catalogue": b"" if values.get("have") == HASH else CATALOGUE.to_cbor(),
         "hash": HASH,
@@ -44,21 +44,20 @@ def catalogue_show(values: Mapping[str, Any]) -> dict[str, Any]:
                 "held": pack(CATALOGUE, holds(name)),
                 "codes": len(holds(name)),
             }
-            for name in names
+            for name in SITES
         ],
     }
 
 
 def explain(values: Mapping[str, Any]) -> dict[str, Any]:
     """A question that fits, in 0.4 seconds; sites lack what they lack."""
-    cohort = parse(values["text"], CATALOGUE, DEFINITIONS.get)
-    used = codes(cohort)
+    query = parse_query(values["text"], CATALOGUE, DEFINITIONS.get)
     return {
         "fits": True,
         "problem": None,
         "supposed": False,
         "explained": {"plan": {"seconds": 0.4}},
-        "query": Query(cohort).to_cbor(),
+        "query": query.to_cbor(),
         "catalogue": CATALOGUE.to_cbor(),
         "half_width": 13 if values.get("epsilon") else 0,
         "by_site": [
@@ -67,9 +66,9 @@ def explain(values: Mapping[str, Any]) -> dict[str, Any]:
                 "own": name == "Lausanne",
                 "known": True,
                 "dataset": True,
-                "lacks": [code for code in used if code not in holds(name)],
+                "lacks": [code for code in query.codes if code not in holds(name)],
             }
-            for name in ("Lausanne", "Geneva", "Bern")
+            for name in SITES
         ],
     }
 

@@ -9,6 +9,7 @@ from app.core.catalogue.file import load_catalogue
 from app.core.paths import resource
 from app.core.query.model import Query
 from app.core.query.text import parse
+from tests.ui import examples_governing as governing
 from tests.ui.examples import DAY, MINUTE, NOW
 
 CATALOGUE = load_catalogue(resource("demo", "lung.catalogue.toml"))
@@ -64,7 +65,6 @@ TYPICAL = [
         received=NOW - 4 * DAY,
     ),
 ]
-POLICY = {"mode": "ask", "exact": True, "noised": True, "others": 2}
 
 
 def shown(requests: list[dict[str, Any]]) -> Any:
@@ -72,15 +72,22 @@ def shown(requests: list[dict[str, Any]]) -> Any:
 
     def show(values: Mapping[str, Any]) -> dict[str, Any]:
         found = next(each for each in requests if each["id"] == values["id"])
-        return {**found, "query": Query(parse(found["text"], CATALOGUE)).to_cbor(), "catalogue": CATALOGUE.to_cbor()}
+        query = Query(parse(found["text"], CATALOGUE)) if "query" not in found else None
+        return {
+            "catalogue": CATALOGUE.to_cbor(),
+            **({} if query is None else {"query": query.to_cbor()}),
+            **found,
+        }
 
     return show
 
 
-def answers(requests: list[dict[str, Any]], policy: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return what an owner answers who has these requests."""
+def answers(requests: list[dict[str, Any]], preview: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return what an owner answers who has these requests, and whose policy says so of each."""
     return {
         "request.list": lambda _values: {"requests": requests},
         "request.show": shown(requests),
-        "policy.show": policy or POLICY,
+        "policy.preview": preview or governing.preview(),
+        "people.list": governing.PEOPLE,
+        "project.list": governing.PROJECTS,
     }

@@ -156,6 +156,6 @@ def answers(runs: list[dict[str, Any]]) -> dict[str, Any]:
         found = next((each for each in runs if each["id"] == values["id"]), None)
         if found is None:
             raise UserError("query.unknown", id=str(values["id"]))
-        return {**found, "catalogue": CATALOGUE.to_cbor()}
+        return {"catalogue": CATALOGUE.to_cbor(), **found}
 
     return {"query.list": lambda _values: {"queries": runs}, "query.show": show}

@@ -9,6 +9,8 @@ from app.core.errors import UserError
 from app.ui.theme import set_role
 from app.ui.views.requests import RequestsView
 from tests.ui import examples
+from tests.ui import examples_answers as answers
+from tests.ui import examples_governing as governing
 from tests.ui import examples_requests as asked
 from tests.ui.gallery import Stage, state
 
@@ -18,10 +20,10 @@ NOTES = [
 ]
 
 
-def _shown(stage: Stage, requests: list[dict[str, object]], argument: object = None) -> QWidget:
+def _shown(stage: Stage, requests: list[dict[str, object]], argument: object = None, **changes: object) -> QWidget:
     waiting = sum(each["state"] == "waiting" for each in requests)
     overview = examples.overview(waiting_requests=waiting)
-    return stage.window("requests", {"site.overview": overview, **asked.answers(requests)}, argument)
+    return stage.window("requests", {"site.overview": overview, **asked.answers(requests), **changes}, argument)
 
 
 @state("requests/waiting")
@@ -56,6 +58,23 @@ def over(stage: Stage) -> QWidget:
     return _shown(stage, [asked.request(asked.GENEVA, "Geneva", "died", state="over", code="query.cancelled")])
 
 
+@state("requests/analysis")
+def analysis(stage: Stage) -> QWidget:
+    return _shown(stage, [_analysis("survival"), *asked.TYPICAL])
+
+
+@state("requests/sums-of-each-site")
+def sums(stage: Stage) -> QWidget:
+    return _shown(stage, [_analysis("regress", per_site=True), *asked.TYPICAL])
+
+
+def _analysis(name: str, *, per_site: bool = False) -> dict[str, object]:
+    """A request for an analysis."""
+    run = answers.answered(name, width=answers.WIDTH, per_site=per_site)
+    told = {key: run[key] for key in ("query", "catalogue", "analysis", "per_site")}
+    return asked.request("f6" * 16, "Bern", run["text"], **told)
+
+
 @state("requests/none")
 def none(stage: Stage) -> QWidget:
     return _shown(stage, [])
@@ -74,15 +93,30 @@ def error(stage: Stage) -> QWidget:
     return widget
 
 
-@state("requests/policy")
-def policy(stage: Stage) -> QWidget:
-    widget = _shown(stage, asked.TYPICAL)
-    view = widget.view("requests")  # type: ignore[attr-defined]
-    assert isinstance(view, RequestsView)
-    view.refresh()
-    view.edit_policy()
-    assert view.dialog is not None
-    return on_page(view.dialog)
+PERSON = {"asked_by": "Anna Keller", "project": "Second cancers after lung cancer"}
+
+
+@state("requests/person")
+def person(stage: Stage) -> QWidget:
+    """A person asks under a project; small totals stay closed, and the budget is bounded."""
+    smallest = {"least": 11, "zeros": False, "binding": "program"}
+    asks = asked.request(asked.GENEVA, "Geneva", "died and age >= 60", **PERSON, smallest=smallest)
+    return _shown(stage, [asks, *asked.TYPICAL[1:]], **{"budget.show": governing.BUDGET})
+
+
+@state("requests/forbidden")
+def forbidden(stage: Stage) -> QWidget:
+    """The policy has changed meanwhile: it would decline what waits."""
+    findings = (
+        governing.finding("asked_by", False, code="people.expired", person="Anna Keller", site="Geneva", until="2026"),
+        governing.finding("others", others=2, least=2, source="default"),
+        governing.finding("exact", False, code="policy.no_exact", source="managed"),
+        governing.finding("per_site", False, asked=True, code="policy.no_per_site"),
+        governing.finding("never", False, variable="weight_loss", level="", code="policy.never_used"),
+        governing.finding("two"),
+    )
+    told = governing.preview("decline", *findings, price=governing.price("", 1, exact_left=0))
+    return _shown(stage, asked.TYPICAL, asked.BERN, **{"policy.preview": told, "budget.show": governing.USED_UP})
 
 
 def on_page(dialog: QDialog) -> QWidget:

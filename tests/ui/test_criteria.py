@@ -171,7 +171,7 @@ def test_cards_that_a_text_leaves_alone_keep_their_ids() -> None:
 
 
 def test_history_goes_back_and_forth_and_merges_what_belongs_together(qapp: object) -> None:
-    history = History()
+    history = History(Criteria())
     steps = [Criteria().add([SMOKER], Between(0))]
     history.apply(steps[0], "add")
     for low in (40, 50, 60):
@@ -179,10 +179,10 @@ def test_history_goes_back_and_forth_and_merges_what_belongs_together(qapp: obje
         history.apply(after, "range", merging="1")
     assert history.stack.count() == 2
     history.stack.undo()
-    assert history.criteria == steps[0]
+    assert history.value == steps[0]
     history.stack.undo()
-    assert history.criteria == Criteria()
+    assert history.value == Criteria()
     history.stack.redo()
     history.stack.redo()
-    assert text(history.criteria) == "smoker and age >= 60"
+    assert text(history.value) == "smoker and age >= 60"
     assert history.stack.undoLimit() == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from app.ui.widgets.dialogs import Dialog
 from app.ui.widgets.feedback import Banner
 from app.ui.widgets.text import ElidedLabel
 from app.ui.window import Window
+from tests.killed_preparation import leave_clear_data
 from tests.ui import examples
 from tests.ui.fakes import FakeBridge
 
@@ -291,3 +294,29 @@ def test_an_agent_that_cannot_start_is_not_started_again_at_once(tmp_path: Path,
     qtbot.waitUntil(lambda: not agent.ours, timeout=60_000)
     assert len(told) == 1  # the same again is no news
     agent.stop()
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from PySide6.QtCore import QTimer
+from app.ui.application import main
+
+def ready(program):
+    def look():
+        if not Path(sys.argv[1]).exists():
+            timer.stop()
+            program.quit()
+    timer = QTimer(program, interval=20)
+    timer.timeout.connect(look)
+    timer.start()
+
+sys.exit(main([], ready))
+"""
+
+
+def test_a_window_that_starts_removes_clear_data_of_a_killed_preparation() -> None:
+    left = leave_clear_data()
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    subprocess.run([sys.executable, "-c", PROGRAM, str(left)], env=environment, check=True, timeout=60)
+    assert not left.exists()

@@ -1,4 +1,4 @@
-"""Explore with dates, events and survival: they are shown truthfully, and refused in a question with the reason."""
+"""Explore with dates, events and survival: they are shown truthfully, and become terms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.ui.views.explore.details import Details
 from app.ui.views.explore.wording import ICONS, times_of
 from tests.catalogues import EVERY_KIND
 
-NEW = {"diagnosis": "a date", "relapse": "an event", "os": "a follow-up time"}
+NEW = {"diagnosis": "diagnosis known", "relapse": "relapse occurs", "os": "os known"}
 
 
 @pytest.fixture
@@ -30,39 +30,31 @@ def board(qapp: object) -> Board:
     return made
 
 
-@pytest.mark.parametrize(("code", "word"), NEW.items())
-def test_adding_one_is_refused_with_the_reason(board: Board, code: str, word: str, qtbot: QtBot) -> None:
-    name = EVERY_KIND.variable(code).label.en
-    sentence = f"{name} is {word}, and this version of the program cannot use "
+@pytest.mark.parametrize(("code", "said"), NEW.items())
+def test_each_becomes_a_term_with_its_editor_open(board: Board, code: str, said: str) -> None:
     offer = Offer(EVERY_KIND.hash, ((code, None),))
-    assert board.refusal(offer, Between(0)).startswith(sentence)
-    assert "\n" not in board.refusal(offer, Between(0))
-    for attempt in (lambda: board.drop(offer, Between(0)), lambda: board.bring([(code, None)])):
-        with qtbot.waitSignal(board.refused) as refused:
-            assert not attempt()
-        assert refused.args[0].startswith(sentence)
-    assert not board.criteria.cards
-    assert board.bring([("sex", "male"), ("age", None)])
+    assert board.refusal(offer, Between(0)) == ""
+    assert board.drop(offer, Between(0))
+    assert board.text == said
+    assert board.opened == board.criteria.cards[0].parts[0].id
 
 
 @pytest.mark.parametrize("code", NEW)
-def test_the_tree_and_the_sheet_show_it_and_refuse_to_add_it(
-    board: Board, code: str, qtbot: QtBot, tmp_path: Path
-) -> None:
+def test_the_tree_and_the_sheet_show_it_and_add_it(board: Board, code: str, qtbot: QtBot, tmp_path: Path) -> None:
     pane = CataloguePane(board, Preferences(tmp_path / "window.ini"))
     sheet = Details(board, pane.is_favourite, pane.set_favourite)
     for widget in (pane, sheet):
         qtbot.addWidget(widget)
     pane.show_in_tree(code)
     assert [pane.model.variable(each) for each in pane.tree.selectedIndexes()] == [EVERY_KIND.variable(code)]
-    with qtbot.waitSignal(board.refused):
-        pane.tree.wanted.emit(False)
+    pane.tree.wanted.emit(False)
+    assert board.text == NEW[code]
     sheet.show_variable(code)
     texts = [label.text() for label in sheet.findChildren(QLabel)]
     assert times_of(EVERY_KIND.variable(code)) in texts
-    with qtbot.waitSignal(board.refused):
-        sheet._add_it()
-    assert not board.criteria.cards
+    board.attend(0)
+    sheet._add_it()
+    assert board.text == f"{NEW[code]} and {NEW[code]}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

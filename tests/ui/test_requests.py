@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QLabel, QPlainTextEdit
 from pytestqt.qtbot import QtBot
-from shiboken6 import isValid
 
 from app.core.catalogue.model import Catalogue, Kind, Label, Variable
-from app.core.disclosure.policy import Mode, Policy
+from app.core.disclosure.policy import Mode, People, Policy, Rule
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.federation import decisions
 from app.core.federation.local_site import LocalSite
+from app.core.federation.mailroom import Mailroom
 from app.core.federation.query_messages import Request
+from app.core.query.analyses import Analysis, Attrition, Breakdown, Count, Grouping, Table
 from app.core.query.model import Flag, Query
+from app.core.query.text import parse
 from app.core.services import member as members
 from app.ui.bridge import Bridge
 from app.ui.context import Context, Standing
 from app.ui.jobs import Jobs
+from app.ui.models.naming import Names
 from app.ui.models.question import question
-from app.ui.models.requests import Asked, Fate, fate
+from app.ui.models.releasing import Releasing, usual_noise
+from app.ui.models.requests import Asked, Preview, judge
 from app.ui.models.requests import Standing as State
 from app.ui.preferences import Preferences
 from app.ui.theme import theme
 from app.ui.views.requests import RequestsView
-from app.ui.views.requests.policy_dialog import PolicyDialog
+from app.ui.views.requests.wording import preview, released
 from app.ui.widgets.dialogs import Dialog
 from tests.agent_sites import Sites
 from tests.fake_relay import FakeRelay
 from tests.federation_sites import KnownNumber
 from tests.ui import examples
+from tests.ui import examples_governing as governing
 from tests.ui import examples_requests as asked
 from tests.ui.fakes import FakeBridge
 
@@ -51,7 +57,6 @@ def view(qtbot: QtBot, context: Context, fake_bridge: FakeBridge) -> RequestsVie
         "request.answer": asked.TYPICAL[0],
         "request.decline": asked.TYPICAL[0],
         "request.ask": asked.TYPICAL[0],
-        "policy.set": dict,
     }
     made = RequestsView(context)
     qtbot.addWidget(made)
@@ -106,16 +111,87 @@ def test_how_a_request_stands(changes: dict[str, Any], standing: State) -> None:
 
 @pytest.mark.parametrize(("epsilon", "most"), [("1", 3), ("1/2", 6), ("1/10", 30), ("1000", 1)])
 def test_the_usual_noise_is_what_nineteen_of_twenty_draws_stay_within(epsilon: str, most: int) -> None:
-    assert waiting_one(epsilon=epsilon).usual_noise == most
+    assert usual_noise(epsilon) == most
 
 
-def test_a_policy_is_asked_as_the_owner_would_ask_it() -> None:
+def test_an_analysis_shares_its_budget_among_its_numbers() -> None:
+    assert usual_noise("") == 0
+    assert usual_noise("1/2", 4) == usual_noise("1/8")
+
+
+@pytest.mark.parametrize(
+    ("cohort", "analysis", "title", "said"),
+    [
+        ("died", Count(), "One number", "How many patients match."),
+        ("died", Breakdown("ecog"), "6 numbers", "in each group of: ECOG performance status."),
+        ("died", Table(Grouping("ecog"), Grouping("sex")), "10 numbers", "each pair of groups"),
+        ("died and age >= 60", Attrition(), "3 numbers", "left after each criterion"),
+    ],
+)
+def test_what_would_be_released_is_said_for_each_analysis(
+    cohort: str, analysis: Analysis, title: str, said: str
+) -> None:
+    query = Query(parse(cohort, asked.CATALOGUE), analysis)
+    facts = released(waiting_one(analysis=analysis.name), Releasing.of(query, asked.CATALOGUE))
+    assert facts[0][1] == title
+    assert said in facts[0][2]
+    assert "Yours alone" in facts[0][2]
+    assert "changes" in facts[1][2]
+    assert "at least this many" in facts[2][1]
+
+
+def test_numbers_of_each_site_are_said_and_need_their_own_rule() -> None:
+    query = Query(Flag("died"), Breakdown("ecog"), per_site=True)
+    request = waiting_one(analysis="breakdown", per_site=True, exact=True, epsilon="")
+    facts = released(request, Releasing.of(query, asked.CATALOGUE))
+    assert facts[0][1] == "6 numbers of each site"
+    assert "Your site’s own numbers" in facts[0][2]
+    allowed, forbidden = Policy(Mode.ASK, others=2, per_site=True), Policy(Mode.ASK, others=2)
+    for policy, verdict, state in ((allowed, "ask", "done"), (forbidden, "decline", "failed")):
+        found = judge(policy, request, Names())
+        assert found.verdict == verdict
+        step = next(each for each in preview(found, request, Names()) if each.title.startswith("Each site"))
+        assert step.state == state
+
+
+@pytest.mark.parametrize(
+    ("policy", "verdict", "broken"),
+    [
+        (Policy(Mode.AUTOMATIC, others=2), "answer", ""),
+        (Policy(Mode.ASK, others=2), "ask", ""),
+        (Policy(Mode.ASK, others=3), "decline", "others"),
+        (Policy(Mode.ASK, noised=False), "decline", "noised"),
+        (Policy(Mode.NEVER), "decline", "mode"),
+        (Policy(Mode.NEVER, rules=(Rule(Mode.AUTOMATIC, site=2),)), "answer", ""),
+        (Policy(Mode.AUTOMATIC, people=People.ENDORSED), "decline", "people"),
+        (Policy(Mode.AUTOMATIC, epsilon=Fraction(1, 4)), "decline", "epsilon"),
+    ],
+)
+def test_a_policy_is_asked_as_the_owner_would_ask_it(policy: Policy, verdict: str, broken: str) -> None:
     request = waiting_one()  # three of three answer, the asker among them: two others
-    assert fate(Policy(Mode.AUTOMATIC, others=2), request) == (Fate.ANSWERED, "")
-    assert fate(Policy(Mode.ASK, others=2), request) == (Fate.WAITS, "")
-    assert fate(Policy(Mode.ASK, others=3), request) == (Fate.DECLINED, "policy.too_few_sites")
-    assert fate(Policy(Mode.ASK, noised=False), request) == (Fate.DECLINED, "policy.no_noised")
-    assert fate(Policy(Mode.NEVER), request) == (Fate.DECLINED, "policy.never")
+    found = judge(policy, request, Names({1: "Lausanne", 2: "Geneva"}))
+    assert found.verdict == verdict
+    assert [each.rule for each in found.findings if not each.holds] == ([broken] if broken else [])
+    states = [step.state for step in preview(found, request, Names())]
+    assert states.count("failed") == (2 if broken else 0), "the rule, and what follows from it"
+
+
+def test_each_rule_of_a_preview_names_its_source() -> None:
+    request = waiting_one(exact=True, epsilon="", asked_by="Anna Keller")
+    told = governing.preview(
+        "decline",
+        governing.finding("exact", False, source="managed", code="policy.no_exact"),
+        governing.finding("others", others=2, least=2, source="default"),
+        governing.finding("never", False, variable="died", level="", code="policy.never_used"),
+        price=governing.price("", 1, exact_left=0),
+    )
+    found = Preview.from_plain(told)
+    steps = preview(found, request, Names(variables={"died": "Died during follow-up"}))
+    assert steps[0].words == "The signatures of Anna Keller and of Geneva were checked."
+    assert steps[1].words == "Exact numbers may not leave. Fixed by your administrator."
+    assert steps[2].words.endswith("2 are wanted. The usual rule; nobody here has set another.")
+    assert steps[3].words == "The question uses “Died during follow-up”. Your policy, version 3."
+    assert [step.state for step in steps] == ["done", "failed", "done", "failed", "failed", "failed"]
 
 
 def test_nothing_from_a_catalogue_becomes_rich_text() -> None:
@@ -212,68 +288,51 @@ def test_always_answering_says_what_it_does_first(view: RequestsView, fake_bridg
     view._always.click()
     dialog = dialog_of(view)
     said = " ".join(label.text() for label in dialog.findChildren(QLabel))
-    assert "answered at once 2, still waiting 0" in said
-    assert "it cannot yet make an exception" in said
-    assert fake_bridge.named("policy.set") == []
+    assert "Counts that Geneva asks for are answered without asking you" in said
+    assert fake_bridge.named("request.answer") == []
     dialog.answer()
-    values = {"mode": "automatic", "exact": True, "noised": True, "others": 2}
-    assert [call.values for call in fake_bridge.named("policy.set")] == [values]
+    assert [call.values for call in fake_bridge.named("request.answer")] == [{"id": asked.GENEVA, "always": True}]
 
 
-def test_the_policy_shows_its_effect_before_it_is_used(view: RequestsView, fake_bridge: FakeBridge) -> None:
-    view.edit_policy()
-    dialog = view.dialog
-    assert isinstance(dialog, PolicyDialog)
-    assert "still waiting 2" in dialog._summary.text()
-    dialog._exact.set_value("no")
-    dialog._exact.chosen.emit("no")
-    assert dialog._summary.text().endswith("still waiting 1, declined 1.")
-    dialog._mode.set_value("automatic")
-    dialog._mode.chosen.emit("automatic")
-    assert "answered at once 1" in dialog._summary.text()
-    assert dialog._steps.steps[-1].title == "So it is answered at once"
-    assert fake_bridge.named("policy.set") == []
-    dialog.answer()
-    assert fake_bridge.named("policy.set")[0].values == {
-        "mode": "automatic",
-        "exact": False,
-        "noised": True,
-        "others": 2,
-    }
-    assert view.dialog is None
+def test_who_asks_is_named_with_role_project_and_end(view: RequestsView, fake_bridge: FakeBridge) -> None:
+    person = {"asked_by": "Anna Keller", "project": "Second cancers after lung cancer"}
+    change(fake_bridge, [{**asked.TYPICAL[0], **person}])
+    assert view.opened._asker.text() == "Anna Keller, Geneva"
+    said = view.opened._role.text()
+    assert said.startswith("Totals with noise · endorsed until ")
+    assert "project “Second cancers after lung cancer” · until " in said
+    assert "Ethics committee of Vaud" in view.opened._project.text()
+    assert "under “Second cancers after lung cancer”" in view.opened._always_words.text()
 
 
-def test_a_policy_that_is_refused_keeps_its_dialog(view: RequestsView, fake_bridge: FakeBridge) -> None:
-    fake_bridge.answers["policy.set"] = EnvironmentProblem("disk.full", path="/profile")
-    view.edit_policy()
-    assert view.dialog is not None
-    view.dialog.answer()
-    assert view.dialog.isVisible()
-    assert view.dialog.banners.isVisible()
-    assert view.dialog.answer_button.isEnabled()
+def test_the_price_is_shown_against_what_is_left(view: RequestsView, fake_bridge: FakeBridge) -> None:
+    fake_bridge.answers["budget.show"] = governing.BUDGET
+    fake_bridge.stir()
+    assert view.opened.price.isVisible()
+    assert view.opened.price.words.text() == "Costs 0.5 of your site’s budget; 5.1 are left."
+    assert view.opened.price.meter.accessibleName() == "before 5.1 → after 4.6 of 8"
+    view.open(asked.EARLIER)
+    assert not view.opened.price.isVisible(), "what is over costs nothing any more"
 
 
-@pytest.mark.parametrize("gone", [True, False], ids=["gone", "going"])
-@pytest.mark.parametrize("refused", [True, False], ids=["refused", "used"])
-def test_the_outcome_of_a_policy_is_shown_though_its_dialog_was_cancelled(
-    refused: bool, gone: bool, view: RequestsView, fake_bridge: FakeBridge, qtbot: QtBot
+def test_what_the_policy_declines_cannot_be_answered(view: RequestsView, fake_bridge: FakeBridge) -> None:
+    told = governing.preview("decline", governing.finding("noised", False, code="policy.no_noised"))
+    fake_bridge.answers["policy.preview"] = told
+    fake_bridge.stir()
+    assert not view._answer.isEnabled()
+    assert "Change them first" in view._answer.accessibleDescription()
+    assert not view._always.isVisible()
+    view._answer_by_key()
+    assert fake_bridge.named("request.answer") == []
+
+
+def test_the_policy_and_the_budget_are_one_press_away(
+    view: RequestsView, navigations: list[tuple[str, object]]
 ) -> None:
-    never = asked.answers(asked.TYPICAL)["policy.show"] | {"mode": "never"}
-    fake_bridge.answers["policy.set"] = EnvironmentProblem("disk.full", path="/profile") if refused else never
-    view.edit_policy()
-    dialog = view.dialog
-    assert dialog is not None
-    fake_bridge.at_once = False
-    dialog.answer()
-    dialog.cancel_button.click()
-    if gone:
-        QCoreApplication.sendPostedEvents(dialog, QEvent.Type.DeferredDelete)
-        assert not isValid(dialog)
-    lists = len(fake_bridge.named("request.list"))
-    if refused:
-        qtbot.waitUntil(view.banners.isVisible)
-    else:
-        qtbot.waitUntil(lambda: len(fake_bridge.named("request.list")) > lists)
+    view._policy_button.click()
+    view._budget_button.click()
+    view.opened._edit.click()
+    assert [name for name, _ in navigations] == ["policy", "budget", "policy"]
 
 
 def test_without_a_ready_federation_nothing_is_asked_for(
@@ -312,7 +371,7 @@ def test_the_look_may_change_while_a_request_is_open(view: RequestsView) -> None
 class AsPolicySays(KnownNumber):
     """Answers 100 times its position, as far as its policy and its people say so."""
 
-    def __init__(self, site: LocalSite) -> None:
+    def __init__(self, site: LocalSite, _mailroom: Mailroom) -> None:
         super().__init__(100 * site.position, keys=site.key_directory)
         self._site = site
 
@@ -373,7 +432,10 @@ def test_a_person_answers_at_a_real_agent(
                 view._answer.click()
             qtbot.waitUntil(lambda: view.current is not None and view.current.state == "done", timeout=60_000)
             assert view.current is not None
-            assert view.current.standing("Site 3") is (State.BY_RULE if always else State.BY_PERSON)
+            assert view.current.standing("Site 3") is State.BY_PERSON
+            rules = sites.call(3, "policy.show")["policy"]["rules"]
+            kind = {"mode": "automatic", "site": 1, "person": "", "project": "", "analysis": "count"}
+            assert rules == ([kind] if always else [])
         finally:
             bridge.close()
         (query,) = sites.call(1, "query.list")["queries"]

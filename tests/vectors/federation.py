@@ -17,6 +17,7 @@ from app.core.catalogue.model import Catalogue, Kind, Label, Variable
 from app.core.crypto import format as crypto_format
 from app.core.crypto import sampling
 from app.core.crypto.identity import MemberKey
+from app.core.crypto.parameters import EXTRACTION_PRIMES
 from app.core.crypto.parameters import INSECURE_TEST_PARAMETERS as PARAMETERS
 from app.core.federation.catalogue_links import Link
 from app.core.federation.catalogue_publishing import Publication
@@ -61,9 +62,20 @@ def later_federation() -> PublicFederation:
     return replace(public_federation(), catalogue=THIRD, links=LINKS)
 
 
+def extracting_federation() -> PublicFederation:
+    """The same, of a ceremony that made keys which extract columns."""
+    first = public_federation()
+    roster = replace(ROSTER, extraction=EXTRACTION_PRIMES)
+    signatures = {
+        place: sign_statement(key, roster, first.public_key, bytes(32)) for place, key in enumerate(KEYS, start=1)
+    }
+    return assemble(roster, FIRST, first.public_key, bytes(32), signatures)
+
+
 FILES: dict[str, Callable[[], bytes]] = {
     "public-v1.cbor": lambda: public_federation().to_bytes(),
     "public-v2.cbor": lambda: later_federation().to_bytes(),
+    "public-v3.cbor": lambda: extracting_federation().to_bytes(),
     "published-catalogue-v1.cbor": lambda: codec.encode(PUBLICATION.to_plain()),
 }
 

@@ -1,8 +1,9 @@
-"""The file through which arrays cross to SEAL and back, because its objects load and save by path only.
+"""The files through which arrays cross to SEAL and back, because its objects load and save by path only.
 
-On Linux it is anonymous memory: nothing on any disk, and nothing left behind by a worker that is killed. Elsewhere it
-is a file in a private temporary directory. Each thread of each process has its own, so that nobody ever loads what
-another has just written. What crosses is public: ciphertexts and public keys.
+On Linux they are anonymous memory: nothing on any disk, and nothing left behind by a worker that is killed. Elsewhere
+they are files in a private temporary directory. Each thread of each process has its own two, one for each direction, so
+that nobody ever loads what another has just written; what is overwritten keeps its memory. What crosses is public:
+ciphertexts and public keys.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import tempfile
 import threading
 import weakref
 from functools import cache
+from typing import Literal
 
 _threads = threading.local()
 
@@ -33,8 +35,10 @@ class _Anonymous:
 class _Named:
     """One file in the process's private temporary directory."""
 
-    def __init__(self) -> None:
-        self.path = os.path.join(_directory(os.getpid()).name, f"object-{threading.get_ident()}")
+    def __init__(self, use: str) -> None:
+        self.path = os.path.join(_directory(os.getpid()).name, f"{use}-{threading.get_ident()}")
+        with open(self.path, "wb"):
+            pass
 
 
 @cache  # a forked child must not let go of its parent's directory: that would remove it
@@ -52,13 +56,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def path() -> str:
-    """Return the path of this thread's exchange file."""
-    file: _Anonymous | _Named | None = getattr(_threads, "file", None)
+def path(use: Literal["in", "out"] = "out") -> str:
+    """Return the path of this thread's exchange file to SEAL or from it; it exists, with anything in it."""
+    file: _Anonymous | _Named | None = getattr(_threads, use, None)
     if file is None:
         try:
             file = _Anonymous()
         except OSError:
-            file = _Named()
-        _threads.file = file
+            file = _Named(use)
+        setattr(_threads, use, file)
     return file.path

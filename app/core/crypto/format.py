@@ -108,6 +108,11 @@ def pack_polynomials(parameters: ParameterSet, primes: tuple[int, ...], polynomi
     return header(parameters, Kind.POLYNOMIALS, used, last, count) + pack_words(polynomials)
 
 
+def polynomials_size(parameters: ParameterSet, primes: tuple[int, ...], count: int) -> int:
+    """Bytes of the blob of ``count`` polynomials."""
+    return HEADER_SIZE + 6 * count * len(primes) * parameters.ring_degree
+
+
 def unpack_polynomials(
     parameters: ParameterSet, primes: tuple[int, ...], count: int, data: bytes | memoryview
 ) -> Array:

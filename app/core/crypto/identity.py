@@ -98,10 +98,7 @@ class MemberPublicKey:
 
     def check(self, purpose: str, message: bytes, signature: bytes) -> None:
         """Verify a signature made by :meth:`MemberKey.sign`; raises ProtocolViolation ``identity.bad_signature``."""
-        try:
-            Ed25519PublicKey.from_public_bytes(self.verify).verify(signature, _signed(purpose, message))
-        except InvalidSignature as error:
-            raise ProtocolViolation("identity.bad_signature") from error
+        _check(self.verify, purpose, message, signature)
 
     def seal_to(self, purpose: str, plaintext: bytes, context: bytes) -> bytes:
         """Return ``plaintext`` sealed to this site for ``purpose`` and ``context``."""
@@ -119,6 +116,40 @@ class MemberPublicKey:
         if type(value["version"]) is not int or value["version"] != _KEY_VERSION:
             raise ProtocolViolation("identity.bad_public_key")
         return cls(value["verify"], value["seal"])
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyingKey:
+    """The public half of a key that only signs (a custodian's, a researcher's): 32 bytes, checked when it is made.
+
+    Raises ProtocolViolation ``identity.bad_public_key``, as :class:`MemberPublicKey` does.
+    """
+
+    value: bytes
+
+    def __post_init__(self) -> None:
+        _check_verify(self.value)
+
+    def check(self, purpose: str, message: bytes, signature: bytes) -> None:
+        """Verify a signature made by :meth:`SigningKey.sign`; raises ProtocolViolation ``identity.bad_signature``."""
+        _check(self.value, purpose, message, signature)
+
+
+class SigningKey:
+    """A private key that only signs; ``public`` (32 bytes) is what others know it by. Ed25519, from 32 bytes."""
+
+    __slots__ = ("_signing", "public")
+
+    def __init__(self, private: SecretBytes) -> None:
+        self._signing = Ed25519PrivateKey.from_private_bytes(private.reveal())
+        self.public = self._signing.public_key().public_bytes_raw()
+
+    def sign(self, purpose: str, message: bytes) -> bytes:
+        """Return the 64-byte signature of ``message`` for ``purpose``, as :meth:`MemberKey.sign`."""
+        return self._signing.sign(_signed(purpose, message))
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.public.hex()[:16]}…)"
 
 
 class SealingKey:
@@ -193,6 +224,13 @@ def _separated(purpose: str, rest: bytes) -> bytes:
 
 def _signed(purpose: str, message: bytes) -> bytes:
     return b"consilium/" + _separated(purpose, message)
+
+
+def _check(verify: bytes, purpose: str, message: bytes, signature: bytes) -> None:
+    try:
+        Ed25519PublicKey.from_public_bytes(verify).verify(signature, _signed(purpose, message))
+    except InvalidSignature as error:
+        raise ProtocolViolation("identity.bad_signature") from error
 
 
 def _sealing_public(value: object) -> hpke.MLKEM768X25519PublicKey:

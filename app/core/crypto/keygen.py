@@ -15,7 +15,7 @@ Arrays are int64 in NTT form. P below is the special prime, wⱼ the gadget: P i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -191,25 +191,42 @@ class RelinearizationProtocol:
 
 
 class RotationProtocol:
-    """Keys for X → X^g: component j of element g is (Σbᵢ, a), bᵢ = −(a·sᵢ + t·e) + wⱼ·sᵢ(X^g)."""
+    """Keys for X → X^g: component j of element g is (Σbᵢ, a), bᵢ = −(a·sᵢ + t·e) + wⱼ·sᵢ(X^g).
 
-    def __init__(self, parameters: ParameterSet, crs: bytes) -> None:
+    All elements at level 4, unless the ``elements``, the ``level`` and the ``name`` of the streams say otherwise.
+    """
+
+    def __init__(
+        self,
+        parameters: ParameterSet,
+        crs: bytes,
+        elements: Sequence[int] | None = None,
+        level: int = ROTATION_PRIMES,
+        name: str = "rotation",
+    ) -> None:
         self.parameters = parameters
-        self.primes = parameters.key_primes(ROTATION_PRIMES)
+        self.primes = parameters.key_primes(level)
         self._crs = crs
+        self._name = name
         self._fields = ring.fields(parameters, self.primes)
-        self._indices = [(element, j) for element in parameters.rotation_elements for j in range(ROTATION_PRIMES)]
+        chosen = parameters.rotation_elements if elements is None else elements
+        self._indices = [(element, j) for element in chosen for j in range(level)]
+
+    @property
+    def components(self) -> int:
+        """How many polynomials (at all primes of the level) a share has: elements · level."""
+        return len(self._indices)
 
     def _common(self, element: int, j: int) -> Array:
-        return common_polynomial(self.parameters, self._crs, "rotation", (element, j), self.primes)
+        return common_polynomial(self.parameters, self._crs, self._name, (element, j), self.primes)
 
     def generate_share(self, share: KeyShare, randomness: bytes) -> Array:
-        """Return bᵢ of every element and component, shape (elements·4, primes, N)."""
+        """Return bᵢ of every element and component, shape (elements·level, primes, N)."""
         randomness = _bound(randomness, self._crs)
         rows = np.empty((len(self._indices), len(self.primes), self.parameters.ring_degree), np.int64)
         for row, (element, j) in enumerate(self._indices):
             common = self._common(element, j)
-            error = _noise(self.parameters, randomness, "rotation error", (element, j))
+            error = _noise(self.parameters, randomness, f"{self._name} error", (element, j))
             for index, field_ in enumerate(self._fields):
                 product = field_.multiply(common[index], share.form(field_.modulus))
                 value = field_.subtract(np.zeros_like(product), field_.add(product, field_.forward(error)))
@@ -225,8 +242,24 @@ class RotationProtocol:
         return aggregate_shares(self.primes, shares)
 
     def finish(self, total: Array) -> dict[int, Array]:
-        """Return {(g − 1)/2: components of shape (4, 2, primes, N)}, as SEAL indexes rotation keys."""
+        """Return {(g − 1)/2: components of shape (level, 2, primes, N)}, as SEAL indexes rotation keys."""
         keys: dict[int, list[Array]] = {}
         for row, (element, j) in enumerate(self._indices):
             keys.setdefault((element - 1) // 2, []).append(np.stack([total[row], self._common(element, j)]))
         return {index: np.stack(components) for index, components in keys.items()}
+
+
+def rotation_protocols(parameters: ParameterSet, crs: bytes, extraction: int) -> tuple[RotationProtocol, ...]:
+    """Return the protocols of one ceremony, whose shares lie one after the other in a site's share of the round.
+
+    With ``extraction`` (a level, 0 for the ceremonies from before) the keys that extract columns are made at that
+    level, all others at level 4.
+    """
+    if not extraction:
+        return (RotationProtocol(parameters, crs),)
+    extracting = parameters.extraction_elements
+    others = [element for element in parameters.rotation_elements if element not in extracting]
+    return (
+        RotationProtocol(parameters, crs, others),
+        RotationProtocol(parameters, crs, extracting, extraction, "extraction"),
+    )

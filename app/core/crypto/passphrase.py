@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ _VERSION = 1
 _FIELDS = {"format", "version", "content", "argon2id", "salt", "data", "checksum"}
 _SALT_BYTES = 16
 _PASSPHRASE_LIMIT = 4096
+_deriving = threading.Lock()
+"""OpenSSL gives a process as many threads as one derivation has lanes: two at once fail, or wait for ever."""
 _MOST_MEMORY = 2**20
 _MOST_PASSES = 16
 _MOST_LANES = 16
@@ -168,9 +171,10 @@ def _schema(header: dict[str, Any]) -> Argon2Cost:
 
 def _cipher(header: dict[str, Any], passphrase: SecretBytes, cost: Argon2Cost) -> tuple[AESGCM, bytes]:
     try:
-        derived = Argon2id(
-            salt=header["salt"], length=44, iterations=cost.passes, lanes=cost.lanes, memory_cost=cost.memory
-        ).derive(passphrase.reveal())
+        with _deriving:
+            derived = Argon2id(
+                salt=header["salt"], length=44, iterations=cost.passes, lanes=cost.lanes, memory_cost=cost.memory
+            ).derive(passphrase.reveal())
     except MemoryError as error:
         raise EnvironmentProblem("passphrase.memory", mebibytes=cost.memory // 1024) from error
     return AESGCM(derived[:32]), derived[32:]

@@ -1,7 +1,7 @@
 """Opening a result: contributions, decryption shares, and putting them together.
 
-A result of m numbers sits at the coefficients j·N/m of a ciphertext (c0, c1) at the release level (three data primes,
-or two). Only those m coefficients of c0 ever leave a site: the others hold data-dependent garbage.
+A result of m numbers sits at m coefficients (:func:`positions`) of a ciphertext (c0, c1) at the release level (three
+data primes, or two). Only those m coefficients of c0 ever leave a site: the others hold data-dependent garbage.
 
 The counter-measures, each of which has a test that fails without it:
 
@@ -20,6 +20,7 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NoReturn
 
 import numpy as np
@@ -38,7 +39,7 @@ STATISTICAL_BITS = 40
 """One share is 2^-40 close to one that does not depend on the noise …"""
 RELEASES_BITS = 20
 """… for up to 2^20 releases of one collective key."""
-MAX_RESULTS = 256
+MAX_RESULTS = 1024
 
 _HEADER = struct.Struct("<2sBBHI")  # magic, version, level, results, ring degree
 _MAGIC = b"CN"
@@ -47,15 +48,26 @@ _VERSION = 1
 
 
 def positions(parameters: ParameterSet, results: int) -> range:
-    """Return the coefficients that hold ``results`` (a power of two) numbers: j·N/m."""
+    """Return the coefficients that are used for ``results`` (m, a power of two) numbers, ascending: i·N/m."""
     return range(0, parameters.ring_degree, parameters.ring_degree // results)
+
+
+@lru_cache(maxsize=16)
+def place_order(results: int) -> tuple[int, ...]:
+    """Return for each of ``results`` places which of the used coefficients holds it: the bits of its number reversed.
+
+    Neighbouring places are packed together (:mod:`app.core.crypto.packing`).
+    """
+    bits = results.bit_length() - 1
+    return tuple(int(f"{place:0{bits}b}"[::-1], 2) if bits else 0 for place in range(results))
 
 
 @dataclass(frozen=True, eq=False)
 class Contribution:
     """A site's encrypted partial result, or the sum of several.
 
-    ``mask`` is c1 in NTT form, shape (level, N); ``values`` are the m used coefficients of c0, shape (level, m).
+    ``mask`` is c1 in NTT form, shape (level, N); ``values`` are the m used coefficients of c0, ascending, shape
+    (level, m).
     """
 
     parameters: ParameterSet
@@ -108,7 +120,7 @@ def make_contribution(
 ) -> Contribution:
     """Return the contribution of a packed ciphertext, shape (2, level, N), NTT form.
 
-    ``zero`` is a fresh encryption of zero of the same shape; ``noise`` is the site's own noise, one integer a result
+    ``zero`` is a fresh encryption of zero of the same shape; ``noise`` is the site's own noise, one integer a place
     (empty for an exact release), added in the clear to c0.
     """
     level = ciphertext.shape[1]
@@ -118,13 +130,14 @@ def make_contribution(
         raise Bug("release.results", results=results)
     fields = ring.fields(parameters, parameters.data_primes[:level])
     unscale = results * pow(parameters.ring_degree, -1, parameters.plain_modulus)
-    plain = [_centred(value * unscale, parameters.plain_modulus) for value in noise]
-    plain += [0] * (results - len(plain))
+    plain = [0] * results
+    for value, used in zip(noise, place_order(results), strict=False):
+        plain[used] = _centred(value * unscale, parameters.plain_modulus)
     masks, values = [], []
     for index, field_ in enumerate(fields):
         masks.append(field_.add(ciphertext[1, index], zero[1, index]))
-        used = _coefficients(field_, field_.add(ciphertext[0, index], zero[0, index]), parameters, results)
-        values.append((used + np.array([value % field_.modulus for value in plain], np.int64)) % field_.modulus)
+        total = _coefficients(field_, field_.add(ciphertext[0, index], zero[0, index]), parameters, results)
+        values.append((total + np.array([value % field_.modulus for value in plain], np.int64)) % field_.modulus)
     return Contribution(parameters, np.stack(masks), np.stack(values))
 
 
@@ -254,21 +267,29 @@ class DecryptionProtocol:
         return np.stack(rows)
 
     def finish(self, shares: Mapping[int, Array]) -> list[int]:
-        """Return the m opened numbers, centred modulo t, from the shares of the whole quorum."""
+        """Return the m opened numbers by place, centred modulo t, from the shares of the whole quorum."""
         if set(shares) != set(self.opening.quorum):
             raise Bug("release.incomplete")
-        total = self.opening.total
-        moduli = [field_.modulus for field_ in self._fields]
-        sums = total.values + sum(shares.values())
-        modulus = math.prod(moduli)
-        weights = [(modulus // q) * pow(modulus // q, -1, q) for q in moduli]
-        scale = self.parameters.ring_degree // total.results
-        numbers = []
-        for column in range(total.results):
-            residue = sum(int(sums[i, column]) % q * weights[i] for i, q in enumerate(moduli)) % modulus
-            opened = _centred(residue, modulus) % self.parameters.plain_modulus
-            numbers.append(_centred(opened * scale, self.parameters.plain_modulus))
-        return numbers
+        opened = opened_coefficients(self.parameters, self.opening.total.values, list(shares.values()))
+        scale = self.parameters.ring_degree // self.opening.total.results
+        numbers = [_centred(value * scale, self.parameters.plain_modulus) for value in opened]
+        return [numbers[used] for used in place_order(self.opening.total.results)]
+
+
+def opened_coefficients(parameters: ParameterSet, values: Array, shares: Sequence[Array]) -> list[int]:
+    """Return the m coefficients of the plaintext, ascending, in [0, t): c0 there plus all shares of one quorum.
+
+    ``values`` and each share have the shape (level, m).
+    """
+    moduli = parameters.data_primes[: len(values)]
+    sums = values + sum(shares)
+    modulus = math.prod(moduli)
+    weights = [(modulus // q) * pow(modulus // q, -1, q) for q in moduli]
+    opened = []
+    for column in range(values.shape[1]):
+        residue = sum(int(sums[i, column]) % q * weights[i] for i, q in enumerate(moduli)) % modulus
+        opened.append(_centred(residue, modulus) % parameters.plain_modulus)
+    return opened
 
 
 def _share_header(level: int, results: int) -> bytes:

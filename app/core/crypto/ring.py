@@ -9,7 +9,7 @@ Products use the float64 quotient: r = a·b − round(a·b/q)·q in wrapping int
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -157,36 +157,60 @@ class Field:
 
     def reduce(self, values: Array) -> Array:
         """Return ``values`` (of magnitude below 2^53) modulo q, in [0, q)."""
-        result: Array = values - np.floor(values * (1.0 / self.modulus)).astype(np.int64) * self.modulus
-        result += (result < 0) * self.modulus
-        result -= (result >= self.modulus) * self.modulus
-        return result
+        quotient = values * (1.0 / self.modulus)
+        np.rint(quotient, out=quotient)
+        multiple = quotient.astype(np.int64)
+        multiple *= self.modulus
+        return self._lifted(np.subtract(values, multiple, out=multiple))
 
     def multiply(self, left: Array, right: Array | int) -> Array:
         """Return left·right modulo q, in [0, q); both of magnitude at most q."""
-        quotient = np.floor(np.asarray(left, np.float64) * (np.asarray(right, np.float64) / self.modulus))
+        quotient: NDArray[np.float64] = np.multiply(left, np.multiply(right, 1.0 / self.modulus), dtype=np.float64)
+        np.rint(quotient, out=quotient)
+        multiple = quotient.astype(np.int64)
+        multiple *= self.modulus
         result: Array = left * np.int64(right) if isinstance(right, int) else left * right
-        result = result - quotient.astype(np.int64) * self.modulus
-        result += (result < 0) * self.modulus
-        result -= (result >= self.modulus) * self.modulus
-        return result
+        result -= multiple
+        return self._lifted(result)
+
+    def inner(self, pairs: Iterable[tuple[Array, Array]], shape: tuple[int, ...]) -> Array:
+        """Return Σ left·right modulo q, in [0, q), of pairs in [0, q); ``shape`` is that of the products."""
+        exact, quotient = np.zeros(shape, np.int64), np.zeros(shape, np.float64)
+        product, estimate = np.empty(shape, np.int64), np.empty(shape, np.float64)
+        for number, (left, right) in enumerate(pairs, start=1):
+            exact += np.multiply(left, right, out=product)
+            quotient += np.multiply(left, right * (1.0 / self.modulus), out=estimate)
+            if number % 16 == 0:  # until then the quotient is right to within 16·(1/2 + 3/32): below 10·q is left
+                exact = self._remainder(exact, quotient)
+                np.multiply(exact, 1.0 / self.modulus, out=quotient)
+        return self._remainder(exact, quotient)
+
+    def _remainder(self, exact: Array, quotient: NDArray[np.float64]) -> Array:
+        """Return ``exact`` (wrapped) modulo q, in [0, q), where ``quotient`` is nearly what q goes into it."""
+        return self.reduce(exact - np.rint(quotient).astype(np.int64) * self.modulus)
 
     def add(self, left: Array, right: Array) -> Array:
         """Return left + right modulo q for operands in [0, q)."""
         result: Array = left + right
-        result -= (result >= self.modulus) * self.modulus
-        return result
+        result -= self.modulus
+        return self._lifted(result)
 
     def subtract(self, left: Array, right: Array) -> Array:
         """Return left − right modulo q for operands in [0, q)."""
-        result: Array = left - right
-        result += (result < 0) * self.modulus
-        return result
+        return self._lifted(left - right)
+
+    def _lifted(self, values: Array) -> Array:
+        """Return ``values``, in [−q, q), with q added to the negative ones; they are spent.
+
+        Unsigned, a negative number is larger than any other: the smaller of both is the one in range.
+        """
+        lifted = values + self.modulus
+        np.minimum(values.view(np.uint64), lifted.view(np.uint64), out=values.view(np.uint64))
+        return values
 
     def monomial(self, exponent: int) -> Array:
         """Return the NTT form of X^exponent, exponent modulo 2N (X^N = −1)."""
-        form: Array = self.root_powers[(self.exponents * exponent) % (2 * self.degree)]
-        return form
+        return self.root_powers.take(self.exponents * exponent & (2 * self.degree - 1))
 
     def coefficient(self, form: Array, position: int) -> int:
         """Return one coefficient of the polynomial with NTT form ``form``: N⁻¹·Σ form_i·root_i^(−position)."""

@@ -36,6 +36,7 @@ _MAGIC = 0xA15E
 _HEADER = struct.Struct("<HBBBBHQ")
 _CIPHERTEXT = struct.Struct("<32sBQQQdQ")
 _COMPRESSION_NONE, _COMPRESSION_ZSTD = 0, 2
+_MONOMIALS_KEPT = 16
 
 Handle = Any
 """A SEAL ciphertext in memory; opaque outside this file."""
@@ -58,6 +59,7 @@ class Context:
         if not self.seal.parameters_set():
             raise EnvironmentProblem("crypto.seal_refused", reason=str(self.seal.parameters_error_name()))
         self._parms = {self._level_of(parms): parms for parms in self._chain()}
+        self._monomials: dict[tuple[int, int], Any] = {}
 
     def _chain(self) -> Iterator[bytes]:
         data = self.seal.first_context_data()
@@ -76,26 +78,36 @@ class Context:
     @cached_property
     def _version(self) -> tuple[int, int]:
         """SEAL's version as an object it has just saved states it."""
-        path = exchange.path()
+        path = exchange.path("out")
         sealapi.Plaintext("0").save(path)
         magic, size, major, minor, _, _, _ = _HEADER.unpack(Path(path).read_bytes()[:16])
         if magic != _MAGIC or size != _HEADER.size:
             raise EnvironmentProblem("crypto.seal_format")
         return major, minor
 
+    def _header(self, size: int) -> bytes:
+        """Return the header of a body of ``size`` bytes."""
+        return _HEADER.pack(_MAGIC, 16, *self._version, _COMPRESSION_NONE, 0, 16 + size)
+
     def _headed(self, body: bytes) -> bytes:
-        return _HEADER.pack(_MAGIC, 16, *self._version, _COMPRESSION_NONE, 0, 16 + len(body)) + body
+        return self._header(len(body)) + body
 
     def _ciphertext_bytes(self, parms: bytes, residues: Array) -> bytes:
-        size, primes, degree = residues.shape
-        words = np.ascontiguousarray(residues, "<u8").tobytes()
-        front = _CIPHERTEXT.pack(parms, 1, size, degree, primes, 1.0, 1)
-        return self._headed(front + self._headed(struct.pack("<Q", len(words) // 8) + words))
+        return b"".join(self._ciphertext_parts(parms, residues))
 
-    def _load(self, target: Any, data: bytes) -> Any:
-        path = exchange.path()
-        with open(path, "wb") as file:
-            file.write(data)
+    def _ciphertext_parts(self, parms: bytes, residues: Array) -> tuple[bytes, memoryview]:
+        """Return what stands in front of the residues, and the residues: nothing of them is copied."""
+        size, primes, degree = residues.shape
+        words = np.ascontiguousarray(residues, "<u8")
+        nested = self._header(8 + words.nbytes) + struct.pack("<Q", words.size)
+        front = _CIPHERTEXT.pack(parms, 1, size, degree, primes, 1.0, 1) + nested
+        return self._header(len(front) + words.nbytes) + front, words.data.cast("B")
+
+    def _load(self, target: Any, *parts: bytes | memoryview) -> Any:
+        path = exchange.path("in")
+        with open(path, "r+b", buffering=0) as file:  # its memory is used again; SEAL reads as far as a header says
+            for part in parts:
+                file.write(part)
         try:
             target.load(self.seal, path)
         except (RuntimeError, ValueError) as error:
@@ -105,7 +117,7 @@ class Context:
     @staticmethod
     def _saved_body(target: Any) -> bytes:
         """Return what SEAL saves of ``target``, without the header in front and decompressed."""
-        path = exchange.path()
+        path = exchange.path("out")
         target.save(path)
         data = Path(path).read_bytes()
         if len(data) < _HEADER.size:
@@ -125,13 +137,16 @@ class Context:
 
     def ciphertext_bytes(self, residues: Array) -> bytes:
         """Return SEAL's bytes of a ciphertext of shape (size, k, N), k ≤ level, correction factor 1."""
+        return self._ciphertext_bytes(self._parms_of(residues), residues)
+
+    def _parms_of(self, residues: Array) -> bytes:
         if residues.shape[1] not in self._parms:
             raise Bug("crypto.level", level=residues.shape[1])
-        return self._ciphertext_bytes(self._parms[residues.shape[1]], residues)
+        return self._parms[residues.shape[1]]
 
     def load(self, residues: Array) -> Handle:
         """Hand a ciphertext of shape (size, k, N), k ≤ level, residues checked, correction factor 1, to SEAL."""
-        return self._load(sealapi.Ciphertext(self.seal), self.ciphertext_bytes(residues))
+        return self._load(sealapi.Ciphertext(self.seal), *self._ciphertext_parts(self._parms_of(residues), residues))
 
     def read(self, ciphertext: Handle) -> Array:
         """Return SEAL's ciphertext as an array (size, k, N); its correction factor is checked to be 1."""
@@ -162,6 +177,11 @@ class Context:
         self._evaluator.add(left, right, total)
         return total
 
+    def accumulate(self, total: Handle, more: Handle) -> Handle:
+        """Add ``more`` to ``total``, in place."""
+        self._evaluator.add_inplace(total, more)
+        return total
+
     def subtract(self, left: Handle, right: Handle) -> Handle:
         """Return left − right."""
         difference = sealapi.Ciphertext(self.seal)
@@ -171,8 +191,19 @@ class Context:
     def multiply_monomial(self, ciphertext: Handle, exponent: int) -> Handle:
         """Return X^exponent · ciphertext, 0 ≤ exponent < N; adds no noise."""
         product = sealapi.Ciphertext(self.seal)
-        self._evaluator.multiply_plain(ciphertext, sealapi.Plaintext(f"1x^{exponent}"), product)
+        self._evaluator.multiply_plain(ciphertext, self._monomial(exponent, self.level_of(ciphertext)), product)
         return product
+
+    def _monomial(self, exponent: int, level: int) -> Any:
+        """Return the NTT form of X^exponent at ``level`` primes; packing uses few of them over and over."""
+        plain = self._monomials.get((exponent, level))
+        if plain is None:  # another thread may forget them all at any time
+            plain = sealapi.Plaintext(f"1x^{exponent}")
+            self._evaluator.transform_to_ntt_inplace(plain, list(struct.unpack("<4Q", self._parms[level])))
+            if len(self._monomials) >= _MONOMIALS_KEPT:
+                self._monomials.clear()
+            self._monomials[exponent, level] = plain
+        return plain
 
     # --- keys -----------------------------------------------------------------------------------------------
 
@@ -204,7 +235,9 @@ class Context:
                 continue
             parts.append(struct.pack("<Q", self.level))
             parts.extend(self._ciphertext_bytes(parms, self._cut(component)) for component in components[: self.level])
-        return self._headed(b"".join(parts))
+        size = _HEADER.size + sum(map(len, parts))  # no second copy of what may be a hundred megabytes
+        header = _HEADER.pack(_MAGIC, _HEADER.size, *self._version, _COMPRESSION_NONE, 0, size)
+        return b"".join([header, *parts])
 
     def load_relinearization_key(self, path: Path) -> Any:
         """Load the relinearization key that :meth:`switching_key_bytes` wrote to ``path``."""
@@ -231,6 +264,11 @@ class Context:
         rotated = sealapi.Ciphertext(self.seal)
         self._evaluator.apply_galois(ciphertext, element, keys, rotated)
         return rotated
+
+    def turn(self, ciphertext: Handle, element: int, keys: Any) -> Handle:
+        """As :meth:`rotate`, in place."""
+        self._evaluator.apply_galois_inplace(ciphertext, element, keys)
+        return ciphertext
 
 
 def _parms_bytes(parms: Any) -> bytes:

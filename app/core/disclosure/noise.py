@@ -14,20 +14,16 @@ from __future__ import annotations
 
 import hmac
 import math
-from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 
-import numpy as np
-
 from app.core import codec
+from app.core.analysis.spread import exact_half_width
 from app.core.errors import Bug
 from app.core.secret import SecretBytes
 
 _FINE = 1024
 """The largest scale that an interval is worked out for exactly; beyond, on a coarser grid and a little wider."""
-_ROUNDING = 1e-10
-"""More than what floating point takes from a probability in :func:`half_width`."""
 
 
 class Noise:
@@ -38,17 +34,26 @@ class Noise:
             raise Bug("disclosure.noise_key")
         self._key = key
 
-    def laplace(
-        self, query_hash: bytes, dataset_id: bytes, epsilon: Fraction, sensitivity: int, position: int = 0
+    def laplace(  # noqa: PLR0917 - all that the noise depends on
+        self,
+        query_hash: bytes,
+        dataset_id: bytes,
+        epsilon: Fraction,
+        sensitivity: int,
+        position: int = 0,
+        blocks: tuple[int, int] | None = None,
     ) -> int:
         """Return the discrete Laplace draw of scale ``sensitivity``/``epsilon`` for one released number.
 
         ``query_hash`` is the 32 bytes of the canonical query, ``dataset_id`` names this version of the dataset, and
-        ``position`` the place of the number in the released vector. Raises Bug on parameters out of their range.
+        ``position`` the place of the number in the released vector; ``blocks``, first and end, where the number is only
+        that of some blocks of the dataset: sums over other blocks must not share their noise, or their difference would
+        have none. Raises Bug on parameters out of their range.
         """
         if len(query_hash) != 32 or not dataset_id or position < 0:
             raise Bug("disclosure.noise_parameters")
-        drawn_for = [query_hash, dataset_id, str(Fraction(epsilon)), sensitivity, position]
+        drawn_for: list[object] = [query_hash, dataset_id, str(Fraction(epsilon)), sensitivity, position]
+        drawn_for += [] if blocks is None else [list(blocks)]
         context = codec.encode(["consilium-noise", 1, *drawn_for])
         return discrete_laplace(laplace_scale(epsilon, sensitivity), Bits(self._key, context))
 
@@ -133,12 +138,9 @@ def quantile_of_sum(scale: Fraction, n: int, level: float) -> int:
 def half_width(scales: Sequence[Fraction], level: float) -> int:
     """Return h as :func:`quantile_of_sum` does, for one draw of each of ``scales``. Raises Bug on a bad argument.
 
-    The distribution is the inverse discrete Fourier transform of its characteristic function
-    ∏ (1 − a)²/(1 − 2a·cos θ + a²) at M points: exact but for the mass beyond M/2, which is below 2^−53, as
-    P(|sum| ≥ w) ≤ 2·(4/3)^n·exp(−w/2s) for the largest scale s.
-
-    A draw is the difference of two exponential times of scale s, each rounded down. Rounded down to multiples of m
-    instead, which is a draw of scale s/m times m, each moves by less than m: hence the allowance for large scales.
+    Up to that scale it is :func:`app.core.analysis.spread.exact_half_width`. Beyond: a draw is the difference of two
+    exponential times of scale s, each rounded down. Rounded down to multiples of m instead, which is a draw of scale
+    s/m times m, each moves by less than m: hence the allowance.
     """
     if not 0 < level <= 1 - 1e-9 or any(scale <= 0 for scale in scales):
         raise Bug("disclosure.interval_parameters")
@@ -147,15 +149,4 @@ def half_width(scales: Sequence[Fraction], level: float) -> int:
     step = math.ceil(max(scales) / _FINE)
     if step > 1:
         return step * half_width([scale / step for scale in scales], level) + len(scales) * (step + 1)
-    reach = float(max(scales)) * (76 + len(scales)) + 2
-    points = 1 << math.ceil(math.log2(2 * reach))
-    cosine = np.cos(2 * np.pi * np.arange(points // 2 + 1) / points)
-    transform = np.ones_like(cosine)
-    for scale, count in Counter(scales).items():
-        a = math.exp(-1 / scale)
-        one_minus_a = -math.expm1(-1 / scale)
-        # 1 − 2a·cos θ + a² without the cancellation near θ = 0
-        transform *= (one_minus_a**2 / (one_minus_a**2 + 2 * a * (1 - cosine))) ** count
-    mass = np.fft.irfft(transform, points)[: points // 2]
-    within = mass[0] + 2 * np.concatenate([[0.0], np.cumsum(mass[1:])])
-    return int(np.searchsorted(within, level + _ROUNDING))
+    return exact_half_width(tuple(sorted(scales)), level)

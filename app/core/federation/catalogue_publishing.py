@@ -12,6 +12,7 @@ Sites with different versions in force can ask each other what has the same mean
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from app.core import codec
 from app.core.catalogue.model import MAX_BYTES, Catalogue
 from app.core.crypto.vault import StorageCipher
 from app.core.errors import ConsiliumError, PeerProblem, ProtocolViolation, UserError
-from app.core.federation import news
+from app.core.federation import audit, news
 from app.core.federation.catalogue_links import MOST_LINKS, Link, check_chain
 from app.core.federation.joining_messages import CATALOGUE_FORMAT
 from app.core.federation.known_catalogues import link_of
@@ -43,6 +44,10 @@ _BEGINNING = bytes([1]) + bytes(16)
 _TOLD = "catalogue told"
 _FIRST_PAUSE, _LONGER, _LONGEST_PAUSE, _MOST_TRIES = 1_000, 4, 24 * 3_600_000, 16
 """Milliseconds until what could not be fetched is asked for again; how much longer it is each time."""
+_MOST_LINKS_OF_ONE = MOST_LINKS
+"""How many links of one author are kept: as many as the longest chain has."""
+_MOST_UNACCEPTED = 16
+"""How many catalogues of one author are read before a person here accepts one: each may take seconds and 64 MB."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,7 @@ class CatalogueDesk:
             site.profile.catalogues.add_link(_row(link, note, now))
             known.add(catalogue, content, now)
             site.profile.catalogues.accept(link.catalogue, now=now)
+            audit.record(site, "catalogue.published", what={"version": link.version, "catalogue": hash, "note": note})
             self.announce()
         return link
 
@@ -217,6 +223,12 @@ class CatalogueDesk:
             return ProtocolViolation("catalogue.not_the_author", site=self._site.site_name(sender))
         if publication.chain[0].version <= known[known.first].version:
             return ProtocolViolation("catalogue.broken_chain")
+        rows = self._site.profile.catalogues.links()
+        here = {(row.catalogue, row.previous, row.author) for row in rows}
+        new = {(link.catalogue, link.previous, link.author) for link in publication.chain} - here
+        of_each = Counter(author for _, _, author in (*here, *new))
+        if any(of_each[author] > _MOST_LINKS_OF_ONE for _, _, author in new):
+            return ProtocolViolation("catalogue.too_many_versions", most=_MOST_LINKS_OF_ONE)
         return None
 
     def advance(self) -> None:
@@ -263,11 +275,23 @@ class CatalogueDesk:
         return True
 
     def _wanted(self, link: Link) -> bool:
-        """Return whether we know of a link whose catalogue is neither here, nor refused, nor passed by."""
+        """Return whether we know of a link whose catalogue is neither here, nor refused, nor passed by.
+
+        What else its author has published here must have been accepted, but for some: what has been read and refused
+        counts too, and one that was refused is not read again whatever it is said to follow.
+        """
         site = self._site
-        known = any(link_of(row) == link and not row.refused for row in site.profile.catalogues.links())
-        done = {*site.catalogues.hashes(), *(each.catalogue for each in site.catalogues.chain())}
-        return known and link.catalogue not in done
+        passed = {each.catalogue for each in site.catalogues.chain()}
+        here = {row.hash for row in site.profile.catalogues.all()}
+        if link.catalogue in passed | here | {site.catalogues.first}:
+            return False
+        of_author = [row for row in site.profile.catalogues.links() if row.author == link.author]
+        refused = {row.catalogue for row in of_author if row.refused}
+        if link.catalogue in refused or link not in map(link_of, of_author):
+            return False
+        accepted = {row.hash for row in site.profile.catalogues.all() if row.accepted}
+        read = refused | (here & {row.catalogue for row in of_author})
+        return len(read - passed - accepted) < _MOST_UNACCEPTED
 
     def _take(self, publication: Publication) -> None:
         """Keep the catalogue in a blob that was fetched, if it is what its link says."""
@@ -287,15 +311,16 @@ class CatalogueDesk:
         site, link = self._site, publication.link
         author = site.site_name(link.author)
         sealed = site.profile.blobs.get(publication.blob, limit=BLOB_LIMIT)
+        differs = ProtocolViolation("catalogue.published_differs", site=author)
         try:
-            cipher = StorageCipher(publication.key)
-            content = cipher.decrypt(_CIPHER, sealed, site.roster.federation_id)
+            content = StorageCipher(publication.key).decrypt(_CIPHER, sealed, site.roster.federation_id)
+            if hashlib.sha256(content).digest() != link.catalogue:
+                raise differs  # before it is read, which takes longer
             catalogue = Catalogue.from_cbor(content)
         except ConsiliumError as error:
-            raise ProtocolViolation("catalogue.published_differs", site=author) from error
-        said = (link.catalogue, link.version, site.catalogue.name)
-        if (hashlib.sha256(content).digest(), catalogue.version, catalogue.name) != said:
-            raise ProtocolViolation("catalogue.published_differs", site=author)
+            raise differs from error
+        if (catalogue.version, catalogue.name) != (link.version, site.catalogue.name):
+            raise differs
         return catalogue, content
 
     # --- putting into force -------------------------------------------------------------------------------------
@@ -310,7 +335,10 @@ class CatalogueDesk:
     def accept(self, version: int) -> Link:
         """Put a version that waits into force here; raises as :meth:`waiting`."""
         link = self.waiting(version)
-        self._site.profile.catalogues.accept(link.catalogue, now=self._site.clock.now())
+        what = {"version": link.version, "catalogue": link.catalogue}
+        with self._site.profile.database.atomic():
+            audit.record(self._site, "catalogue.accepted", who=self._site.site_name(link.author), what=what)
+            self._site.profile.catalogues.accept(link.catalogue, now=self._site.clock.now())
         return link
 
 

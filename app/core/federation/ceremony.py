@@ -20,7 +20,7 @@ from typing import Any
 from app.core import codec
 from app.core.crypto.parameters import ROTATION_PRIMES
 from app.core.errors import Bug, ProtocolViolation
-from app.core.federation import rounds
+from app.core.federation import audit, rounds
 from app.core.federation.ceremony_messages import COMMIT, REVEAL, STOP, offered_blobs
 from app.core.federation.ceremony_parts import BLOB_LIMIT, NOBODY, Blamed, Parts, Unreachable
 from app.core.federation.local_site import LocalSite
@@ -200,7 +200,11 @@ class Ceremony:
         save_public_file(federation, public_path(self._site))
         (self._site.key_directory / f"rotation.{ROTATION_PRIMES}.seal").unlink(missing_ok=True)  # served the check only
         self._forget_blobs()  # every site has confirmed, so every site has fetched what it needed
-        self._move(READY, {"salt": self._stored()["salt"]})
+        with self._site.profile.database.atomic():
+            sites = [site.name for site in self._site.roster.sites]
+            what = {"federation": federation.name, "sites": sites, "transcript": federation.transcript}
+            audit.record(self._site, "key.ceremony", what=what)
+            self._move(READY, {"salt": self._stored()["salt"]})
 
     def _forget_blobs(self, kept: frozenset[bytes] = frozenset()) -> None:
         """Remove all other blobs: what the sites offered, and what a computation that was cut off has left.

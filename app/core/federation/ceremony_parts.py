@@ -113,7 +113,8 @@ class Parts:
         name = self.name(f"{rounds.RELINEARIZATION_1}/randomness")
         fresh = self._site.reserved_randomness(name) if round_ == rounds.RELINEARIZATION_2 else randomness
         first = self._files(heard, rounds.RELINEARIZATION_1) if round_ == rounds.RELINEARIZATION_2 else {}
-        arguments = (self._parameters.name, round_, self._crs(heard), self._seed(), fresh, list(first.values()))
+        shares, extraction = list(first.values()), self._site.roster.extraction
+        arguments = (self._parameters.name, round_, self._crs(heard), self._seed(), fresh, shares, extraction)
         files = {rounds.RELINEARIZATION_1: first}
         return self._offer(self._sum(files, lambda: self._site.compute(work.generate_share, *arguments)))
 
@@ -145,7 +146,8 @@ class Parts:
             for round_, paths in files.items():
                 for position, path in paths.items():
                     with blaming(position):
-                        self._site.compute(work.check_share, self._parameters.name, round_, path)
+                        extraction = self._site.roster.extraction
+                        self._site.compute(work.check_share, self._parameters.name, round_, path, extraction)
             raise
 
     def _dealing(self, heard: Heard, randomness: SecretBytes, round_: str) -> dict[str, Any]:
@@ -199,7 +201,7 @@ class Parts:
         private_directory(building)
         files = {round_: self._files(heard, round_) for round_ in KEY_ROUNDS}
         shares = {round_: list(paths.values()) for round_, paths in files.items()}
-        arguments = (self._parameters.name, self._crs(heard), building, shares)
+        arguments = (self._parameters.name, self._crs(heard), building, shares, self._site.roster.extraction)
         self._sum(files, lambda: self._site.compute(work.build_keys, *arguments))
         publish_directory(building, directory)
         return directory
@@ -230,7 +232,9 @@ class Parts:
     def _known(self, heard: Heard, window: int, quorum: tuple[int, ...]) -> tuple[release.Opening, int, int]:
         directory = self._build_keys(heard)
         transcript = rounds.transcript_before(heard, rounds.CHECK)
-        data, value = self._site.compute(work.check_ciphertext, self._parameters.name, directory, transcript, window)
+        data, value = self._site.compute(
+            work.check_ciphertext, self._parameters.name, directory, transcript, window, self._site.roster.extraction
+        )
         total = release.Contribution.from_bytes(self._parameters, data, RELEASE_PRIMES, 1)
         bound = release.total_noise_bound(self._parameters, len(self._site.roster.sites), 1, check.NOISE_BITS)
         bits = release.flooding_bits(self._parameters, bound, 1)

@@ -2,12 +2,14 @@
 
 For window w the two blocks of bits and the randomness of their encryption come from the transcript, so every site makes
 the very same ciphertexts; nothing about them is secret. Their product is relinearized at all primes (every component
-of the relinearization key), then folded once with every rotation key at level 4 (every component of those), which
-leaves the sum over all slots in the constant coefficient. A wrong key anywhere gives a random number.
+of the relinearization key), then folded once with every rotation key at the level at which it was made (every component
+of those: the keys that extract columns have more), which leaves the sum over all slots in the constant coefficient. A
+wrong key anywhere gives a random number.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from app.core.crypto import ring, sampling, seal
 from app.core.crypto.parameters import RELEASE_PRIMES, ROTATION_PRIMES, ParameterSet
 from app.core.crypto.release import Contribution
 from app.core.crypto.ring import Array
+from app.core.query.keys import extraction_file
 
 NOISE_BITS = 64.0
 """log2 of a bound, far above what the switch to three primes leaves and far below what flooding has room for."""
@@ -36,8 +39,13 @@ def windows(sites: int, quorum: int) -> list[tuple[int, ...]]:
     return [tuple(range(first, first + quorum)) for first in range(1, sites - quorum + 2)]
 
 
-def known_value(parameters: ParameterSet, keys: Path, transcript: bytes, window: int) -> KnownValue:
-    """Return the check ciphertext of ``window``; ``keys`` holds the key files at full level (see ``key_files``)."""
+def known_value(
+    parameters: ParameterSet, keys: Path, transcript: bytes, window: int, extraction: int = 0
+) -> KnownValue:
+    """Return the check ciphertext of ``window``; ``keys`` holds the key files at full level.
+
+    ``extraction`` is the level of the keys that extract columns, 0 if the ceremony makes none.
+    """
     public_key = crypto_format.unpack_polynomials(
         parameters, parameters.all_primes, 2, (keys / "public_key.bin").read_bytes()
     )
@@ -57,23 +65,36 @@ def known_value(parameters: ParameterSet, keys: Path, transcript: bytes, window:
             field.multiply(left[0, index], right[1, index]), field.multiply(left[1, index], right[0, index])
         )
         product[2, index] = field.multiply(left[1, index], right[1, index])
-    total = _fold(parameters, keys, product)
+    total = _fold(parameters, keys, product, extraction)
     contribution = Contribution(parameters, total[1], _constant(parameters, total[0]))
     return KnownValue(contribution, int((bits[0] & bits[1]).sum()))
 
 
-def _fold(parameters: ParameterSet, keys: Path, product: Array) -> Array:
-    """Relinearize at all primes, sum over all automorphisms at level 4, and switch to the release level."""
+def _fold(parameters: ParameterSet, keys: Path, product: Array, extraction: int) -> Array:
+    """Relinearize at all primes, sum over all automorphisms, and switch to the release level."""
     top = seal.context(parameters, parameters.levels)
     handle = top.relinearize(
         top.load(product), top.load_relinearization_key(keys / f"relinearization.{parameters.levels}.seal")
     )
-    middle = seal.context(parameters, ROTATION_PRIMES)
-    total = middle.load(top.read(top.switch(handle, ROTATION_PRIMES)))
-    rotation_keys = middle.load_rotation_keys(keys / f"rotation.{ROTATION_PRIMES}.seal")
-    for element in parameters.rotation_elements:
-        total = middle.add(total, middle.rotate(total, element, rotation_keys))
-    return middle.read(middle.switch(total, RELEASE_PRIMES))
+    total = top.read(handle)
+    extracting = parameters.extraction_elements if extraction else ()
+    if extraction:
+        total = _summed(parameters, total, extraction, keys / extraction_file(extraction), extracting)
+    others = [element for element in parameters.rotation_elements if element not in extracting]
+    total = _summed(parameters, total, ROTATION_PRIMES, keys / f"rotation.{ROTATION_PRIMES}.seal", others)
+    release = seal.context(parameters, ROTATION_PRIMES)
+    return release.read(release.switch(release.load(total), RELEASE_PRIMES))
+
+
+def _summed(parameters: ParameterSet, total: Array, level: int, keys: Path, elements: Sequence[int]) -> Array:
+    """Switch to ``level`` and sum over the automorphisms that ``elements`` make."""
+    above = seal.context(parameters, total.shape[1])
+    context = seal.context(parameters, level)
+    handle = context.load(above.read(above.switch(above.load(total), level)))
+    loaded = context.load_rotation_keys(keys)
+    for element in elements:
+        handle = context.add(handle, context.rotate(handle, element, loaded))
+    return context.read(handle)
 
 
 def opened_value(parameters: ParameterSet, number: int) -> int:

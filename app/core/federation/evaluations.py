@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
+from app.core.federation.charging import Price
 from app.core.jobs.job import Cancelled, Job, Progress
 
 TELL_SECONDS = 3.0
@@ -21,10 +22,14 @@ TELL_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Made:
-    """A contribution ready to be committed to: its bytes, and log2 of its noise bound, rounded up."""
+    """A contribution ready to be committed to: its bytes, and log2 of its noise bound, rounded up.
+
+    ``price`` is what it costs this site's patients; None where nothing is charged any more.
+    """
 
     contribution: bytes = field(repr=False)
     noise_bits: int
+    price: Price | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 ``site.holdings`` {"number", "held": one bit a variable (:mod:`app.core.catalogue.holding`), empty without a dataset},
 in the session :func:`session_of` of the roster. The one with the highest number counts. The bits are in the order of
 the roster's catalogue; version 2 of the message has ``catalogue``, the hash of the later version that is in force at
-the sender. It goes to those sites whose news say that they read it: a program from before refuses what it does not
+the sender; version 3 has ``blocks``, how many blocks of patients the dataset fills, which bounds what its sums can
+come to. Every site gets the highest version that its news say it reads: a program from before refuses what it does not
 know.
 """
 
@@ -23,18 +24,23 @@ from app.core.federation.roster import Roster
 from app.core.fields import Fields
 
 HOLDINGS = "site.holdings"
-VERSION, OF_A_CATALOGUE = 1, 2
+VERSION, OF_A_CATALOGUE, WITH_BLOCKS = 1, 2, 3
+_MOST_BLOCKS = 1 << 20
 _MOST = 1 << 53
 _TOLD = "holdings told"
 
 
 @dataclass(frozen=True)
 class Holdings:
-    """What one site holds; ``held`` is empty if it has no dataset, ``catalogue`` if the roster's is in force there."""
+    """What one site holds; ``held`` is empty if it has no dataset, ``catalogue`` if the roster's is in force there.
+
+    ``blocks`` is None if it does not say.
+    """
 
     number: int
     held: bytes
     catalogue: bytes = b""
+    blocks: int | None = None
 
 
 def _read(body: Any, roster: Roster) -> Holdings:
@@ -42,6 +48,8 @@ def _read(body: Any, roster: Roster) -> Holdings:
     holdings = Holdings(fields.number("number", 1, _MOST), fields.bytes("held", 0, MAX_BYTES))
     if fields.given("catalogue"):
         holdings = replace(holdings, catalogue=fields.bytes("catalogue", 32))
+    if fields.given("blocks"):
+        holdings = replace(holdings, blocks=fields.number("blocks", 0, _MOST_BLOCKS))
     fields.done()
     return holdings
 
@@ -54,25 +62,29 @@ def session_of(roster: Roster) -> bytes:
     return codec.digest(["consilium holdings v1", roster.hash])
 
 
-def announce(site: LocalSite, mailroom: Mailroom, held: bytes) -> None:
+def announce(site: LocalSite, mailroom: Mailroom, held: bytes, blocks: int) -> None:
     """Queue what this site holds, unless all who read it have been told just that."""
     in_force = site.catalogues.hash
     catalogue = b"" if in_force == site.catalogues.first else in_force
     version = OF_A_CATALOGUE if catalogue else VERSION
     programs = {position: told.program for position, told in news.heard(site, mailroom).items()}
-    readers = tuple(
-        position
+    reads = {
+        position: program.formats.get(HOLDINGS_FORMAT, ())
         for position, program in sorted(programs.items())
-        if position != site.position and version in program.formats.get(HOLDINGS_FORMAT, ())
-    )
-    said = codec.encode([site.roster.hash, list(readers), held, *([catalogue] if catalogue else [])])
-    if not readers or site.profile.settings.get(_TOLD) == said:
+        if position != site.position
+    }
+    newer = tuple(position for position, versions in reads.items() if WITH_BLOCKS in versions)
+    older = tuple(position for position, versions in reads.items() if position not in newer and version in versions)
+    said = codec.encode([site.roster.hash, list(newer), list(older), held, blocks, catalogue])
+    if not newer + older or site.profile.settings.get(_TOLD) == said:
         return
     own = heard(site, mailroom).get(site.position)
-    number = 1 if own is None else own.number + 1
+    body = {"number": 1 if own is None else own.number + 1, "held": held}
+    body |= {"catalogue": catalogue} if catalogue else {}
     with site.profile.database.atomic():
-        body = {"number": number, "held": held, **({"catalogue": catalogue} if catalogue else {})}
-        mailroom.post(HOLDINGS, session_of(site.roster), body, readers)
+        for readers, more in ((newer, {"blocks": blocks}), (older, {})):
+            if readers:
+                mailroom.post(HOLDINGS, session_of(site.roster), {**body, **more}, readers)
         site.profile.settings.put(_TOLD, said)
 
 

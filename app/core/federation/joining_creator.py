@@ -8,6 +8,7 @@ from typing import Any
 
 from app.core.crypto import parameters as registry
 from app.core.crypto.identity import MemberPublicKey
+from app.core.crypto.parameters import EXTRACTION_PRIMES
 from app.core.errors import Bug, ProtocolViolation, UserError
 from app.core.federation import joining_messages as messages
 from app.core.federation.envelope import Envelope
@@ -39,6 +40,8 @@ from app.core.federation.joining_messages import (
     Refusal,
     Signature,
     SignedBy,
+    agreed_formats,
+    makes_extraction_keys,
     same_name,
     session_of,
 )
@@ -189,6 +192,8 @@ class CreatorDesk(Desk):
         current, profile = self.profile.roster, self.profile
         sites = [Site(CREATOR, profile.site_name, profile.site_contact, self.key.public)]
         sites += [Site(at, s.site, s.joined.contact, s.joined.key) for at, s in enumerate(chosen, CREATOR + 1)]
+        programs = (THIS_PROGRAM, *(each.joined.program for each in chosen))
+        agreed = agreed_formats(dict(zip([site.name for site in sites], programs, strict=True)))
         roster = Roster(
             federation_id=self.federation_id,
             name=self.founded.name,
@@ -198,9 +203,9 @@ class CreatorDesk(Desk):
             nonce=self.random(32),
             sites=tuple(sites),
             previous=b"" if current is None else current.hash,
+            extraction=EXTRACTION_PRIMES if makes_extraction_keys(agreed) else 0,
         )
-        proposal = Proposal(roster, (THIS_PROGRAM, *(each.joined.program for each in chosen)))
-        _ = proposal.formats
+        proposal = Proposal(roster, programs)
         for open_ in (each for each in self.proposals() if each.state == PROPOSED):
             if _same_sites(proposal_of(open_).roster, roster):
                 return open_

@@ -76,13 +76,34 @@ class Program:
         return cls(version, formats)
 
 
+QUERY_FORMAT = "query"
 HOLDINGS_FORMAT, PROGRESS_FORMAT, LEFT_OUT_FORMAT = "holdings", "query progress", "left out"
-CATALOGUE_FORMAT = "catalogue versions"
+CATALOGUE_FORMAT, COHORT_FORMAT, PEOPLE_FORMAT = "catalogue versions", "shared cohorts", "people"
+AUDIT_FORMAT, SMALL_COUNTS_FORMAT, REASON_FORMAT = "audit heads", "small counts", "query reasons"
 """Formats that a federation can do without: they are used towards sites whose program reads them."""
-_NEEDED = ("envelope", "roster", "ceremony", "query", "federation", "package")
-_OPTIONAL = (HOLDINGS_FORMAT, PROGRESS_FORMAT, LEFT_OUT_FORMAT, CATALOGUE_FORMAT)
+_NEEDED = ("envelope", "roster", "ceremony", QUERY_FORMAT, "federation", "package")
+_OPTIONAL = (
+    HOLDINGS_FORMAT,
+    PROGRESS_FORMAT,
+    LEFT_OUT_FORMAT,
+    CATALOGUE_FORMAT,
+    COHORT_FORMAT,
+    PEOPLE_FORMAT,
+    AUDIT_FORMAT,
+    SMALL_COUNTS_FORMAT,
+    REASON_FORMAT,
+)
 THIS_PROGRAM = Program(
-    __version__, {**dict.fromkeys((*_NEEDED, *_OPTIONAL), (1,)), "federation": (1, 2), HOLDINGS_FORMAT: (1, 2)}
+    __version__,
+    {
+        **dict.fromkeys((*_NEEDED, *_OPTIONAL), (1,)),
+        QUERY_FORMAT: (1, 2, 3),
+        "roster": (1, 2),
+        "ceremony": (1, 2),
+        "package": (1, 2),
+        "federation": (1, 2, 3),
+        HOLDINGS_FORMAT: (1, 2, 3),
+    },
 )
 
 
@@ -101,6 +122,11 @@ def agreed_formats(programs: Mapping[str, Program]) -> dict[str, int]:
             versions = ", ".join(f"{site} {program.version}" for site, program in programs.items())
             raise UserError("joining.no_common_format", format=name, versions=versions)
     return agreed
+
+
+def makes_extraction_keys(agreed: Mapping[str, int]) -> bool:
+    """Return whether every site's program knows the ceremony that makes keys which extract columns, and its roster."""
+    return agreed["roster"] > 1 and agreed["ceremony"] > 1 and agreed["federation"] > 2
 
 
 # --- the messages ---------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ FIRST = "catalogue"
 """Setting: the canonical bytes of the catalogue that came with the roster."""
 _KEPT = 3
 """How many catalogues stay in memory: a large one takes seconds to read."""
-_MOST_REMEMBERED = 1024
+_MOST_REMEMBERED = 1 << 14
 
 
 class KnownCatalogues:
@@ -29,7 +29,8 @@ class KnownCatalogues:
         self._store = store
         self.first = first
         self._read: dict[bytes, Catalogue] = {}
-        self._searched: dict[tuple[int, frozenset[tuple[str, bytes]]], bytes | None] = {}
+        self._meant: dict[tuple[bytes, str], bytes | None] = {}
+        """What the variables that were asked for mean in each catalogue, so that none is read again to be told no."""
 
     @property
     def hash(self) -> bytes:
@@ -80,18 +81,20 @@ class KnownCatalogues:
         """Return a catalogue in which these variables mean just that (the one in force, if it will do), or None."""
         if self._means(self.hash, meanings):
             return self.in_force
-        others = self.hashes()[1:]
-        key = len(others), frozenset(meanings.items())
-        if key not in self._searched:
-            if len(self._searched) >= _MOST_REMEMBERED:
-                self._searched.clear()
-            self._searched[key] = next((hash for hash in others if self._means(hash, meanings)), None)
-        found = self._searched[key]
+        found = next((hash for hash in self.hashes()[1:] if self._means(hash, meanings)), None)
         return None if found is None else self[found]
 
     def _means(self, hash: bytes, meanings: Mapping[str, bytes]) -> bool:
-        catalogue = self[hash]
-        return all(catalogue.means(code, meaning) for code, meaning in meanings.items())
+        return all(self._meaning(hash, code) == meaning for code, meaning in meanings.items())
+
+    def _meaning(self, hash: bytes, code: str) -> bytes | None:
+        """Return what a variable means in a catalogue, None where there is none such."""
+        if (hash, code) not in self._meant:
+            catalogue = self[hash]
+            if len(self._meant) >= _MOST_REMEMBERED:
+                self._meant.clear()
+            self._meant[hash, code] = None if catalogue.find(code) is None else catalogue.meaning(code)
+        return self._meant[hash, code]
 
     # --- how they follow each other ---------------------------------------------------------------------------------
 

@@ -49,6 +49,8 @@ class LocalSite:
     executor: Executor
     clock: Clock
     random: Callable[[int], bytes] = secrets.token_bytes
+    managed_file: Path | None = None
+    """Where the IT of this computer fixes settings (:mod:`app.core.managed`); None: nowhere."""
 
     @property
     def catalogue(self) -> Catalogue:

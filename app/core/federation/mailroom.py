@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 from app.core import codec
 from app.core.errors import ConsiliumError, EnvironmentProblem, PeerProblem, ProtocolViolation
+from app.core.federation import audit
 from app.core.federation import envelope as envelopes
 from app.core.federation.envelope import Envelope
 from app.core.federation.local_site import LocalSite
@@ -144,7 +145,13 @@ class Mailroom:
 
     def refuse(self, error: ConsiliumError, sender: int | None) -> None:
         """Record a refusal, and whose message it was about, as far as that is known."""
-        self._profile.refusals.add(error.code, sender=sender, details=error.params, now=self._clock.now())
+        with self._profile.database.atomic():
+            now = self._clock.now()
+            if not self._profile.refusals.add(error.code, sender=sender, details=error.params, now=now):
+                return
+            who = "".join(site.name for site in self._roster.sites if site.position == sender)
+            entry = audit.Entry(who, {"details": dict(error.params)}, error.code)
+            audit.record_as(self._profile, self._key, self._clock, "refusal", entry)
 
     def _opened(self, data: bytes, check_recipient: bool = True) -> Envelope:
         return envelopes.open_envelope(

@@ -6,14 +6,18 @@ from app.core import codec
 from app.core.crypto.release import Opening
 from app.core.errors import Bug
 from app.core.federation import ceremony_work as work
+from app.core.federation import smallest_work
 from app.core.federation.local_site import LocalSite
+from app.core.federation.smallest_work import Mask
 from app.core.secret import SecretBytes
 
 _PURPOSE = "share randomness"
 
 
-def decryption_share(site: LocalSite, opening: Opening, bits: int) -> bytes:
+def decryption_share(site: LocalSite, opening: Opening, bits: int, hidden_by: Mask | None = None) -> bytes:
     """Return our share of ``opening``: the stored one, or a new one for which the ledger has room.
+
+    ``hidden_by`` says which of our masks it carries; they come from bytes that are reserved too.
 
     The randomness is stored with the reservation, so a program that died between reserving and storing computes the
     same bytes again. Raises ProtocolViolation ``ledger.already_used`` for a ciphertext or attempt used before, and for
@@ -37,6 +41,11 @@ def decryption_share(site: LocalSite, opening: Opening, bits: int) -> bytes:
     randomness = SecretBytes(site.cipher.decrypt(_PURPOSE, entry.sealed_randomness, context))
     dealt = site.dealt_share()
     pads = {other: dealt.pads[other] for other in opening.quorum if other != site.position}
-    share = site.compute(work.decryption_share, opening, bits, site.position, dealt.value, pads, randomness)
+    given = opening, bits, site.position, dealt.value, pads, randomness
+    share = (
+        site.compute(work.decryption_share, *given)
+        if hidden_by is None
+        else site.compute(smallest_work.masked_share, *given, hidden_by)
+    )
     ledger.store(mask, share, now=site.clock.now())
     return share

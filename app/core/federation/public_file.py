@@ -1,6 +1,6 @@
 """The federation's public file: all that offline preparation needs, signed by every site.
 
-Canonical CBOR, version 1, or 2 with ``links``::
+Canonical CBOR, version 1, 2 with ``links``, or 3 with a roster of version 2 (and maybe links)::
 
     {"format": "consilium-federation", "version", "roster": roster map, "catalogue": canonical bytes,
      "links": [link…], "public_key": bytes, "transcript": 32 bytes, "signatures": [64 bytes a site, in roster order]}
@@ -8,7 +8,8 @@ Canonical CBOR, version 1, or 2 with ``links``::
 Each signature covers (roster hash, SHA-256 of the public key, transcript hash of the ceremony). A swapped key would
 give every patient away, so preparation verifies all of them before it encrypts anything. The catalogue is the one that
 the roster names, or a later version: the links (:mod:`app.core.federation.catalogue_links`), each signed by a site of
-the roster, lead to it. A file without any is written as version 1, so that older programs read it.
+the roster, lead to it. A file without any is written as version 1, so that older programs read it. Whether there are
+keys that extract columns from packed ciphertexts is in the roster: without them every column has its own ciphertexts.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from app.core.fields import Fields
 from app.core.files import read_limited, write_atomic
 
 _FORMAT = {"format": "consilium-federation"}
-_VERSION, _WITH_LINKS = 1, 2
+_VERSION, _WITH_LINKS, _WITH_EXTRACTION = 1, 2, 3
 _PURPOSE = "federation statement v1"
 _MALFORMED = "federation.malformed"
 
@@ -75,6 +76,11 @@ class PublicFederation:
         return self.roster.parameters
 
     @property
+    def extraction(self) -> int:
+        """The level of the keys that extract columns from packed ciphertexts; 0: there are none."""
+        return self.roster.extraction
+
+    @property
     def sites(self) -> tuple[Site, ...]:
         """The sites in roster order."""
         return self.roster.sites
@@ -106,7 +112,7 @@ class PublicFederation:
         return codec.encode(
             {
                 **_FORMAT,
-                "version": _WITH_LINKS if self.links else _VERSION,
+                "version": self._version,
                 **({"links": [link.to_plain() for link in self.links]} if self.links else {}),
                 "roster": self.roster.to_plain(),
                 "catalogue": self.catalogue.to_cbor(),
@@ -116,12 +122,18 @@ class PublicFederation:
             }
         )
 
+    @property
+    def _version(self) -> int:
+        if self.roster.extraction:
+            return _WITH_EXTRACTION
+        return _WITH_LINKS if self.links else _VERSION
+
     @classmethod
     def from_bytes(cls, data: bytes) -> PublicFederation:
         """Read and verify; raises ProtocolViolation ``federation.malformed`` or as :meth:`verify`."""
         fields = Fields(codec.decode(data, _limit()), _MALFORMED)
         fields.exactly(_FORMAT)
-        version = fields.number("version", _VERSION, _WITH_LINKS)
+        version = fields.number("version", _VERSION, _WITH_EXTRACTION)
         roster = Roster.from_plain(fields.any("roster"))
         signatures = fields.items("signatures", MOST_SITES)
         if len(signatures) != len(roster.sites) or any(
@@ -134,11 +146,11 @@ class PublicFederation:
             public_key=fields.bytes("public_key", 1, 1 << 24),
             transcript=fields.bytes("transcript", 32),
             signatures=tuple(signatures),
-            links=tuple(map(Link.from_plain, fields.items("links", MOST_LINKS))) if version == _WITH_LINKS else (),
+            links=tuple(map(Link.from_plain, fields.items("links", MOST_LINKS))) if fields.given("links") else (),
         )
         fields.done()
-        if version == _WITH_LINKS and not federation.links:
-            fields.refuse("links")
+        if version != federation._version:
+            fields.refuse("version")
         federation.verify()
         return federation
 

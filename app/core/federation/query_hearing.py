@@ -12,6 +12,7 @@ from typing import Any
 
 from app.core import codec
 from app.core.errors import ProtocolViolation, UserError
+from app.core.federation import audit
 from app.core.federation import query_messages as messages
 from app.core.federation.local_site import LocalSite
 from app.core.federation.mailroom import Mailroom
@@ -31,9 +32,10 @@ _ASKERS = (
     messages.FAIL,
     messages.RELEASED,
 )
-_CONTRIBUTORS = (messages.COMMIT, messages.DECLINE, messages.STATE, messages.CONTRIBUTION)
+_CONTRIBUTORS = (messages.COMMIT, messages.DECLINE, messages.REASON, messages.STATE, messages.CONTRIBUTION)
 _ANY_NUMBER = (messages.STATE, messages.NOTE)
-_BY_ATTEMPT = (messages.COMMIT, messages.RETRY, messages.CONTRIBUTION, messages.SHARE)
+_OPENERS = (messages.MASK_COMMIT, messages.MASKS, messages.SHARE)
+_BY_ATTEMPT = (messages.COMMIT, messages.RETRY, messages.CONTRIBUTION, *_OPENERS)
 _DATA_LIMIT = 1 << 12
 
 
@@ -74,6 +76,8 @@ class QueryHearing:
                 if about_queries and session is None:
                     data = session_data(message.sender)
                     self._site.profile.sessions.add(message.session, kind=KIND, state=OPEN, data=data, now=now)
+                    asked = audit.question(self._site, message.session, self._mailroom.read(message))
+                    audit.record(self._site, "request.received", who=self._site.site_name(message.sender), what=asked)
                 elif about_queries and session is not None:
                     self._note_misplaced(message, session)
                 self._site.profile.inbox.mark_handled(message.sender, message.id, now=now)
@@ -93,7 +97,7 @@ class QueryHearing:
     def _was_asked(self, message: InMessage, session: Session) -> bool:
         if message.type in _CONTRIBUTORS:
             return message.sender in self._request(session).contributors
-        if message.type == messages.SHARE:
+        if message.type in _OPENERS:
             heard = self.heard(session.id)
             attempt, _ = self._mailroom.read(message)
             return message.sender in heard.retries.get(attempt, heard.request.quorum if attempt == 1 else ())
@@ -141,11 +145,15 @@ class QueryHearing:
             request=request,
             declined=_first(pair for pair in said(messages.DECLINE) if pair[0] in request.contributors),
             refused=_first(said(messages.REFUSE)),
+            reasons=_first(said(messages.REASON)),
             committed=_by_attempt(said(messages.COMMIT)),
             close=closes[0] if closes else None,
             retries=_first(by_asker[messages.RETRY]),
             contributions=_by_attempt(said(messages.CONTRIBUTION)),
             shares=_by_attempt(said(messages.SHARE)),
+            mask_commits=_by_attempt(said(messages.MASK_COMMIT)),
+            masks=_by_attempt(said(messages.MASKS)),
+            sites=len(self._site.roster.sites),
             failed=fails[0] if fails else "",
             released=bool(by_asker[messages.RELEASED]),
             states={sender: state for sender, (state, _) in words},

@@ -4,6 +4,10 @@ A contribution is committed to before anyone reveals theirs, and revealed only t
 set of contributing sites is closed; that set never changes. A member of the quorum answers only when every
 contribution of the set is there and matches its commitment. A site that sees the protocol broken takes no further part
 and says so; once the set is closed, the asker gives up when a site that is still needed has said that.
+
+Where small counts are withheld the quorum has two rounds more before it answers: every member commits to its masks,
+then all reveal them (:mod:`app.core.federation.query_smallest`). The asker's site is not one of them if a quorum can do
+without it: a changed program there could otherwise shift what is tested.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from app.core.federation.query_messages import BlobName, Close, Commitment, Request
+from app.core.federation.query_messages import BlobName, Close, Commitment, Masks, Reason, Request
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,17 @@ class QueryHeard:
     request: Request
     declined: Mapping[int, str] = field(default_factory=dict)
     refused: Mapping[int, str] = field(default_factory=dict)
+    reasons: Mapping[int, Reason] = field(default_factory=dict)
+    """What those who declined or refused say more of why; who asks hears it, and nobody has to say anything."""
     committed: Mapping[tuple[int, int], Commitment] = field(default_factory=dict)
     close: Close | None = None
     retries: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     contributions: Mapping[tuple[int, int], BlobName] = field(default_factory=dict)
     shares: Mapping[tuple[int, int], bytes] = field(default_factory=dict)
+    mask_commits: Mapping[tuple[int, int], bytes] = field(default_factory=dict)
+    masks: Mapping[tuple[int, int], Masks] = field(default_factory=dict)
+    sites: int = 0
+    """How many sites the federation has."""
     failed: str = ""
     released: bool = False
     states: Mapping[int, str] = field(default_factory=dict)
@@ -37,6 +47,11 @@ class QueryHeard:
     finish: bool = False
     """The asker wants to close with those who have answered."""
     now: int = 0
+
+    def reason_of(self, position: int, code: str) -> dict[str, str | int | bool]:
+        """Return what a site has said of its refusal with ``code``; empty if it has said nothing of just this one."""
+        said = self.reasons.get(position)
+        return dict(said.params) if said is not None and said.code == code else {}
 
     @property
     def late(self) -> bool:
@@ -93,6 +108,20 @@ class RevealContribution:
 
 
 @dataclass(frozen=True)
+class HideCounts:
+    """Every contribution is here and small counts are withheld: draw our masks, keep them, commit to them."""
+
+    attempt: int
+
+
+@dataclass(frozen=True)
+class RevealMasks:
+    """The whole quorum has committed: send it our kept masks."""
+
+    attempt: int
+
+
+@dataclass(frozen=True)
 class AnswerShare:
     """Every contribution is here: add them up, check them, send our decryption share to the asker."""
 
@@ -129,7 +158,8 @@ class Over:
     code: str = ""
 
 
-QueryStep = Contribute | CloseSet | GiveUp | RevealContribution | AnswerShare | Combine | AwaitSites | Refuse | Over
+Opening = HideCounts | RevealMasks | AnswerShare | Combine
+QueryStep = Contribute | CloseSet | GiveUp | RevealContribution | Opening | AwaitSites | Refuse | Over
 
 
 def next_step(heard: QueryHeard) -> QueryStep:  # noqa: PLR0911 - one return a step of the life
@@ -153,12 +183,42 @@ def next_step(heard: QueryHeard) -> QueryStep:  # noqa: PLR0911 - one return a s
     if missing := tuple(p for p in heard.contributors if (attempt, p) not in heard.contributions):
         return _waiting(heard, "contribute", missing)
     if me in heard.quorum and (attempt, me) not in heard.shares:
-        return AnswerShare(attempt)
+        return AnswerShare(attempt) if heard.request.smallest is None else _hiding(heard)
     if me != heard.asker:
         return Over()
     if missing := tuple(p for p in heard.quorum if (attempt, p) not in heard.shares):
         return _waiting(heard, "open", missing)
     return Combine(attempt)
+
+
+def _hiding(heard: QueryHeard) -> QueryStep:
+    """Commit to our masks, reveal them once the whole quorum has committed, and answer once all are revealed."""
+    attempt, me = heard.attempt, heard.me
+    if (attempt, me) not in heard.mask_commits:
+        return HideCounts(attempt)
+    if missing := tuple(p for p in heard.quorum if (attempt, p) not in heard.mask_commits):
+        return _waiting(heard, "open", missing)
+    if (attempt, me) not in heard.masks:
+        return RevealMasks(attempt)
+    if missing := tuple(p for p in heard.quorum if (attempt, p) not in heard.masks):
+        return _waiting(heard, "open", missing)
+    return AnswerShare(attempt)
+
+
+def _broken_hiding(heard: QueryHeard) -> Refuse | None:
+    """Return who did not keep to what withholds small counts: the asker's site where it opens though it need not, or
+    is left as the only one that contributes; a member of the quorum that reveals other masks than it committed to."""
+    if heard.request.smallest is None:
+        return None
+    if heard.asker in heard.quorum and len(heard.quorum) < heard.sites:
+        return Refuse(heard.asker, "query.asker_opens")
+    if heard.close is not None and set(heard.close.contributors) <= {heard.asker}:
+        return Refuse(heard.asker, "query.close_differs")
+    for position in heard.quorum:
+        place = heard.attempt, position
+        if place in heard.masks and heard.mask_commits.get(place, heard.masks[place].hash) != heard.masks[place].hash:
+            return Refuse(position, "query.commitment_broken")
+    return None
 
 
 def _broken(heard: QueryHeard) -> Refuse | None:
@@ -167,6 +227,8 @@ def _broken(heard: QueryHeard) -> Refuse | None:
     Everyone answers the same request. The closed set is among those who were asked, large enough, and names what each
     contributor signed; we are not in it without having committed. What is revealed is what was committed to.
     """
+    if (broken := _broken_hiding(heard)) is not None:
+        return broken
     close = heard.close
     if close is not None:
         promised = dict(zip(close.contributors, close.hashes, strict=True))
@@ -206,4 +268,6 @@ def _before_close(heard: QueryHeard, uncommitted: tuple[int, ...]) -> QueryStep:
         return AwaitSites("commit", uncommitted)
     if len(committed) < heard.request.minimum:
         return GiveUp("query.expired")
+    if heard.request.smallest is not None and set(committed) <= {heard.asker}:
+        return GiveUp("query.too_few_sites")
     return CloseSet(committed)

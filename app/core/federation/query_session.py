@@ -7,13 +7,14 @@ queues it; a process killed anywhere goes on from there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
 
 from app.core import codec
 from app.core.errors import Bug, ConsiliumError, EnvironmentProblem, PeerProblem, ProtocolViolation, UserError
+from app.core.federation import audit
 from app.core.federation import query_messages as messages
 from app.core.federation.evaluations import Computing, Evaluations, Made, Work
 from app.core.federation.local_site import LocalSite
@@ -28,7 +29,7 @@ from app.core.federation.query_hearing import (
     failure_of,
     session_data,
 )
-from app.core.federation.query_messages import Request
+from app.core.federation.query_messages import Authority, Request, SmallestCount
 from app.core.federation.query_rounds import (
     AnswerShare,
     AwaitSites,
@@ -36,15 +37,17 @@ from app.core.federation.query_rounds import (
     Combine,
     Contribute,
     GiveUp,
+    HideCounts,
     Over,
     QueryHeard,
     Refuse,
     RevealContribution,
+    RevealMasks,
     next_step,
 )
-from app.core.federation.query_words import StateWords
+from app.core.federation.query_words import StateWords, sayable
 from app.core.federation.query_work import QueryWork
-from app.core.query.model import Query, codes
+from app.core.query.model import Query
 
 __all__ = ["DONE", "FAILED", "OPEN", "Contributor", "Made", "QueryDesk", "QueryStatus", "Released"]
 
@@ -73,9 +76,11 @@ class Released:
     """What the asker reads: the opened numbers and what they are made of."""
 
     session: bytes
-    query: Query
-    numbers: tuple[int, ...]
-    epsilon: Fraction | None
+    request: Request
+    numbers: tuple[int | None, ...]
+    """None where cryptography has withheld a small count."""
+    positions: tuple[int, ...]
+    """Roster positions of the contributing sites."""
     contributors: tuple[str, ...]
     declined: Mapping[str, str]
 
@@ -125,17 +130,42 @@ class QueryDesk:
         minimum: int,
         purpose: str,
         deadline: int = 0,
+        blocks: tuple[int, ...] = (),
+        results: int = 1,
+        smallest: SmallestCount | None = None,
+        authority: Callable[[Request], Authority] | None = None,
+        under: bytes = b"",
     ) -> bytes:
-        """Send a request and return its session id; the one-time key is stored before anything is sent."""
+        """Send a request and return its session id; the one-time key is stored before anything is sent.
+
+        ``authority`` signs the request for the person who asks; ``under`` is kept with the run: what it was asked
+        under.
+        """
         session = self._site.random(32)
-        meanings = {code: self._site.catalogue.meaning(code) for code in codes(query.cohort)}
+        meanings = {code: self._site.catalogue.meaning(code) for code in query.codes}
         now, data = self._site.clock.now(), session_data(self._site.position)
         with self._site.profile.database.atomic():
             key = self._work.new_key(session).public
-            request = Request(query, epsilon, contributors, quorum, minimum, key, meanings, purpose, deadline)
+            request = Request(
+                query=query,
+                epsilon=epsilon,
+                contributors=contributors,
+                quorum=quorum,
+                minimum=minimum,
+                key=key,
+                meanings=meanings,
+                purpose=purpose,
+                deadline=deadline,
+                blocks=blocks,
+                results=results,
+                smallest=smallest,
+            )
+            if authority is not None:
+                request = replace(request, authority=authority(request))
             Request.from_body(request.to_body(), len(self._site.roster.sites), self._site.roster.quorum)
             self._site.profile.sessions.add(session, kind=KIND, state=OPEN, data=data, now=now)
-            self._site.profile.runs.add(session, text=text, state=OPEN, data=b"", now=now)
+            self._site.profile.runs.add(session, text=text, state=OPEN, data=under, now=now)
+            audit.record(self._site, "request.sent", what=audit.question(self._site, session, request))
             self._mailroom.post(messages.REQUEST, session, request.to_body())
         return session
 
@@ -210,9 +240,9 @@ class QueryDesk:
         heard = self.heard(session)
         return Released(
             session=session,
-            query=heard.request.query,
+            request=heard.request,
             numbers=tuple(codec.decode(stored.data, 1 << 16)),
-            epsilon=heard.request.epsilon,
+            positions=heard.contributors,
             contributors=tuple(self._site.site_name(p) for p in heard.contributors),
             declined={
                 self._site.site_name(p): code for p, code in heard.declined.items() if p not in heard.contributors
@@ -271,6 +301,10 @@ class QueryDesk:
                 self._say(messages.CLOSE, session, {"contributors": list(contributors), "hashes": hashes})
             case RevealContribution(attempt):
                 self._work.reveal(session, heard, attempt)
+            case HideCounts(attempt):
+                self._work.hide(session, heard, attempt)
+            case RevealMasks(attempt):
+                self._work.reveal_masks(session, heard, attempt)
             case AnswerShare(attempt):
                 self._work.answer(session, heard, attempt)
             case Combine(attempt):
@@ -301,7 +335,7 @@ class QueryDesk:
             data = session_data(asker_of(stored), code)
             self._site.profile.sessions.move(session, expected=OPEN, state=state, data=data, now=now)
             if self._site.profile.runs.get(session) is not None:
-                self._site.profile.runs.update(session, state=state, data=code.encode(), now=now)
+                self._site.profile.runs.update(session, state=state, now=now)
             self._work.forget_secrets(session)
         return QueryStatus(state, code=code)
 
@@ -312,6 +346,7 @@ class QueryDesk:
         type_ = messages.FAIL if self.heard(session).asker == self._site.position else messages.REFUSE
         with self._site.profile.database.atomic():
             self._mailroom.refuse(error, sender)
+            self._words.declined(session, self.heard(session), error)
             self._mailroom.post(type_, session, {"code": error.code})
             return self._end(session, FAILED, error.code)
 
@@ -329,16 +364,23 @@ class QueryDesk:
         """Commit to our contribution or decline; return what it waits for if it is not there yet."""
         try:
             made = self._made(session, heard, attempt)
+            if isinstance(made, Made) and not self._work.commit(session, heard, attempt, made):
+                made = None  # by rules that are new; what is left of the budget is looked at there too
         except ConsiliumError as error:
             if error.code in _PASSING:
                 self._words.delivered(session, heard)
             if isinstance(error, Bug) or error.code in _PASSING or attempt > 1:
                 raise
-            self._say(messages.DECLINE, session, {"code": error.code})
+            with self._site.profile.database.atomic():
+                asked = audit.question(self._site, session, heard.request)
+                who = self._site.site_name(heard.asker)
+                because = {"details": sayable(error)} if error.params else {}
+                audit.record(self._site, "request.declined", who=who, what={**asked, **because}, why=error.code)
+                self._words.declined(session, heard, error)
+                self._say(messages.DECLINE, session, {"code": error.code})
             return None
         match made:
             case Made():
-                self._work.commit(session, heard, attempt, made)
                 return None
             case Computing():
                 self._words.computing(session, heard, made)

@@ -7,8 +7,9 @@ decryption share once per ciphertext (:mod:`app.core.federation.opening`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from app.core import codec
 from app.core.crypto import release
@@ -16,6 +17,7 @@ from app.core.crypto.identity import SealingKey
 from app.core.crypto.parameters import RELEASE_PRIMES
 from app.core.crypto.release import Contribution, DecryptionProtocol, Opening
 from app.core.errors import Bug, ProtocolViolation
+from app.core.federation import audit, charging, decisions, people, sets_of_sites
 from app.core.federation import ceremony_work as work
 from app.core.federation import query_messages as messages
 from app.core.federation.evaluations import Made
@@ -24,10 +26,12 @@ from app.core.federation.mailroom import Mailroom, Post
 from app.core.federation.opening import decryption_share
 from app.core.federation.query_messages import CONTRIBUTION_LIMIT
 from app.core.federation.query_rounds import QueryHeard
+from app.core.federation.query_smallest import SmallestCountWork
 from app.core.query.canonical import query_hash
 from app.core.secret import SecretBytes
 
 _SHARE_PURPOSE = "decryption share v1"
+_PAIR_PURPOSE = "smallest count v1"
 
 
 class QueryWork:
@@ -38,6 +42,7 @@ class QueryWork:
         self._mailroom = mailroom
         self._post = post
         self._parameters = site.roster.parameters
+        self._smallest = SmallestCountWork(site, mailroom, post, self._blaming)
 
     # --- the asker's one-time key -----------------------------------------------------------------------------
 
@@ -50,9 +55,12 @@ class QueryWork:
     def forget(self, session: bytes, heard: QueryHeard) -> None:
         """Remove the contributions, those of others and our own, revealed or not; before :meth:`forget_secrets`."""
         names = {blob.name for blob in heard.contributions.values()}
+        names.update(masks.blob.name for masks in heard.masks.values())
         for attempt in range(1, messages.MOST_ATTEMPTS + 1):
             if self._site.secret(_contribution_name(session, attempt)) is not None:
                 names.add(hashlib.sha256(self.kept(session, attempt).contribution).digest())
+            if (hidden := self._smallest.kept(session, attempt)) is not None:
+                names.add(hidden.masks.blob.name)
         for name in names:
             self._site.profile.blobs.remove(name)
 
@@ -63,8 +71,14 @@ class QueryWork:
 
     # --- contributing -----------------------------------------------------------------------------------------
 
-    def commit(self, session: bytes, heard: QueryHeard, attempt: int, made: Made) -> None:
-        """Keep our contribution and commit to it."""
+    def commit(self, session: bytes, heard: QueryHeard, attempt: int, made: Made) -> bool:
+        """Keep our contribution and commit to it; return whether that was done, or a person has to decide by now.
+
+        Rules may have changed while it was computed: they are looked at again. Raises as :func:`.decisions.allows`, and
+        UserError ``budget.*``.
+        """
+        if made.price is not None and not decisions.allows(self._site, session, heard.asker, heard.request):
+            return False
         contribution = self._parsed(made.contribution, heard)
         body = {
             "attempt": attempt,
@@ -75,7 +89,11 @@ class QueryWork:
         kept = codec.encode({"contribution": made.contribution, "noise_bits": made.noise_bits})
         with self._site.profile.database.atomic():
             self._site.keep_secret(_contribution_name(session, attempt), kept)
+            self._record("contribution", session, heard, attempt=attempt, dataset=self._dataset_version())
+            if made.price is not None:
+                charging.charge(self._site, session, heard.asker, heard.request, made.price)
             self._mailroom.post(messages.COMMIT, session, body)
+        return True
 
     def made_again(self, session: bytes, heard: QueryHeard) -> Made:
         """Return our first contribution re-randomised, for another attempt."""
@@ -94,7 +112,11 @@ class QueryWork:
         return Made(value["contribution"], value["noise_bits"])
 
     def reveal(self, session: bytes, heard: QueryHeard, attempt: int) -> None:
-        """Send our kept contribution to those who read it."""
+        """Send our kept contribution to those who read it.
+
+        Raises UserError ``budget.similar_set`` (the closed set), ``people.revoked``.
+        """
+        self._check_closed(session, heard)
         data = self.kept(session, attempt).contribution
         name = self._site.profile.blobs.put(data, limit=len(data))
         recipients = tuple(sorted({*heard.quorum, heard.asker}))
@@ -106,9 +128,9 @@ class QueryWork:
     def _parsed(self, data: bytes, heard: QueryHeard) -> Contribution:
         return Contribution.from_bytes(self._parameters, data, RELEASE_PRIMES, heard.request.results)
 
-    def _opening(self, session: bytes, heard: QueryHeard, attempt: int) -> tuple[Opening, int]:
-        """Add up the contributions ourselves, each checked against its signed commitment and never seen before."""
-        contributions = []
+    def _contributions(self, session: bytes, heard: QueryHeard, attempt: int) -> dict[int, Contribution]:
+        """Return all contributions, each checked against its signed commitment and never seen before."""
+        contributions = {}
         for position in heard.contributors:
             with self._blaming(position, "query.wrong_contribution"):
                 name = heard.committed[attempt, position].hash  # a blob's name is the hash that was committed to
@@ -118,7 +140,12 @@ class QueryWork:
                 self._site.profile.shares.note_contribution(
                     contribution.mask_hash(), session=session, attempt=attempt, sender=position
                 )
-            contributions.append(contribution)
+            contributions[position] = contribution
+        return contributions
+
+    def _opening(self, session: bytes, heard: QueryHeard, attempt: int) -> tuple[Opening, int]:
+        """Add up the contributions ourselves."""
+        contributions = list(self._contributions(session, heard, attempt).values())
         total = release.aggregate_contributions(contributions)
         noise_bits = max(heard.committed[attempt, position].noise_bits for position in heard.contributors)
         bound = release.total_noise_bound(
@@ -128,19 +155,48 @@ class QueryWork:
         release.check_fits(self._parameters, RELEASE_PRIMES, bits, len(heard.quorum))
         return Opening(session, attempt, heard.quorum, total), bits
 
-    def answer(self, session: bytes, heard: QueryHeard, attempt: int) -> None:
-        """Send our decryption share of the sum to the asker."""
-        opening, bits = self._opening(session, heard, attempt)
-        share = decryption_share(self._site, opening, bits)
-        sealed = heard.request.key.seal_to(_SHARE_PURPOSE, share, opening.digest())
-        self._say(messages.SHARE, session, {"attempt": attempt, "sealed": sealed}, (heard.asker,))
+    def hide(self, session: bytes, heard: QueryHeard, attempt: int) -> None:
+        """Draw the masks that withhold small counts, keep them, and commit to them; raises as :meth:`reveal`."""
+        self._check_closed(session, heard)
+        hidden = self._smallest.hide(session, heard, attempt, self._contributions(session, heard, attempt))
+        with self._site.profile.database.atomic():
+            self._smallest.keep(session, attempt, hidden)
+            self._say(messages.MASK_COMMIT, session, {"attempt": attempt, "hash": hidden.masks.hash}, heard.quorum)
 
-    def _combined(self, session: bytes, heard: QueryHeard, attempt: int) -> list[int]:
-        opening, bits = self._opening(session, heard, attempt)
+    def reveal_masks(self, session: bytes, heard: QueryHeard, attempt: int) -> None:
+        """Send our kept masks to the quorum."""
+        hidden = self._smallest.kept(session, attempt)
+        if hidden is None:
+            raise Bug("query.masks_lost")
+        self._site.profile.blobs.put(hidden.encrypted, limit=messages.MASKS_LIMIT)
+        self._say(messages.MASKS, session, hidden.masks.to_body(attempt), heard.quorum)
+
+    def answer(self, session: bytes, heard: QueryHeard, attempt: int) -> None:
+        """Send our decryption share of the sum to the asker; raises as :meth:`reveal`."""
+        self._check_closed(session, heard)
+        if heard.request.smallest is not None:
+            share = self._smallest.share(session, heard, attempt, self._contributions(session, heard, attempt))
+            sealed = heard.request.key.seal_to(_PAIR_PURPOSE, share, _about_pair(session, heard, attempt))
+        else:
+            opening, bits = self._opening(session, heard, attempt)
+            share = decryption_share(self._site, opening, bits)
+            sealed = heard.request.key.seal_to(_SHARE_PURPOSE, share, opening.digest())
+        with self._site.profile.database.atomic():
+            self._record("share", session, heard, attempt=attempt, quorum=self._names(heard.quorum))
+            self._say(messages.SHARE, session, {"attempt": attempt, "sealed": sealed}, (heard.asker,))
+
+    def _combined(self, session: bytes, heard: QueryHeard, attempt: int) -> list[int] | list[int | None]:
         private = self._site.secret(_key_name(session))
         if private is None:
             raise Bug("query.key_lost")
         key = SealingKey(SecretBytes(private))
+        if heard.request.smallest is not None:
+            answers, about = {}, _about_pair(session, heard, attempt)
+            for position in heard.quorum:
+                with self._blaming(position, "query.wrong_share"):
+                    answers[position] = key.open(_PAIR_PURPOSE, heard.shares[attempt, position], about)
+            return self._smallest.read(heard, answers)
+        opening, bits = self._opening(session, heard, attempt)
         shares = {}
         for position in heard.quorum:
             with self._blaming(position, "query.wrong_share"):
@@ -160,7 +216,26 @@ class QueryWork:
                 data=codec.encode(numbers),
                 now=self._site.clock.now(),
             )
+            names = self._names(heard.contributors), self._names(heard.quorum)
+            self._record("released", session, heard, attempt=attempt, from_sites=names[0], quorum=names[1])
             self._mailroom.post(messages.RELEASED, session, {})
+
+    def _check_closed(self, session: bytes, heard: QueryHeard) -> None:
+        """What is looked at again each time before something leaves this site."""
+        people.check_not_revoked(self._site, heard.asker, heard.request)
+        sets_of_sites.check_closed(self._site, self._mailroom, session, heard)
+
+    def _record(self, kind: str, session: bytes, heard: QueryHeard, **more: Any) -> None:
+        """Tell the audit trail of a question's fate; inside ``database.atomic()``."""
+        what = {**audit.question(self._site, session, heard.request), **more}
+        audit.record(self._site, kind, who=self._site.site_name(heard.asker), what=what)
+
+    def _names(self, positions: Iterable[int]) -> list[str]:
+        return [self._site.site_name(position) for position in positions]
+
+    def _dataset_version(self) -> int:
+        active = self._site.profile.datasets.active()
+        return 0 if active is None else active.version
 
     def _say(self, type_: str, session: bytes, body: object, recipients: tuple[int, ...]) -> None:
         with self._site.profile.database.atomic():
@@ -173,6 +248,10 @@ class QueryWork:
             yield
         except ProtocolViolation as error:
             raise ProtocolViolation(code, site=self._site.site_name(position), reason=error.code) from error
+
+
+def _about_pair(session: bytes, heard: QueryHeard, attempt: int) -> bytes:
+    return codec.digest(["consilium smallest count pair v1", session, attempt, list(heard.quorum)])
 
 
 def _key_name(session: bytes) -> str:

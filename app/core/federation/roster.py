@@ -1,10 +1,13 @@
 """The roster: which sites form the federation, with which keys, quorum and parameter set.
 
-Canonical CBOR, version 1::
+Canonical CBOR, version 1, or 2 with ``extraction``::
 
-    {"format": "consilium-roster", "version": 1, "federation": 32 bytes, "name", "parameters", "quorum",
+    {"format": "consilium-roster", "version", "federation": 32 bytes, "name", "parameters", "quorum",
      "catalogue": SHA-256 of the catalogue, "previous": hash of the roster before (empty for the first),
-     "nonce": 32 bytes, "sites": [{"name", "contact", "key"}, …]}
+     "nonce": 32 bytes, "sites": [{"name", "contact", "key"}, …], "extraction": level}
+
+Version 2 says that the ceremony makes keys that extract columns from packed ciphertexts, and at which level: datasets
+of few patients can be sealed with many columns a ciphertext. A federation from before has none, and stays as it is.
 
 A site's position is its place in ``sites``, from 1. Every site signs the roster's bytes; a new one (another attempt at
 the ceremony included) has a fresh nonce and names the one before by its hash, so the rosters form a chain.
@@ -21,7 +24,7 @@ from typing import Any
 from app.core import codec
 from app.core.crypto import parameters
 from app.core.crypto.identity import SIGNATURE_BYTES, MemberKey, MemberPublicKey
-from app.core.crypto.parameters import ParameterSet
+from app.core.crypto.parameters import EXTRACTION_PRIMES, ParameterSet
 from app.core.errors import ProtocolViolation, UserError
 from app.core.fields import Fields
 
@@ -30,6 +33,7 @@ MOST_SITES = 64
 LIMIT = 1 << 18
 _NAME = 100
 _CONTACT = 300
+_VERSION, _WITH_EXTRACTION = 1, 2
 _PURPOSE = "roster v1"
 _MALFORMED = "roster.malformed"
 
@@ -61,6 +65,8 @@ class Roster:
     nonce: bytes
     sites: tuple[Site, ...]
     previous: bytes = b""
+    extraction: int = 0
+    """The level of the keys that the ceremony makes to extract columns; 0: it makes none."""
 
     def __post_init__(self) -> None:
         count = len(self.sites)
@@ -91,9 +97,11 @@ class Roster:
 
     def to_plain(self) -> dict[str, Any]:
         """Return the map of the module's docstring."""
+        more = {"extraction": self.extraction} if self.extraction else {}
         return {
+            **more,
             "format": "consilium-roster",
-            "version": 1,
+            "version": _WITH_EXTRACTION if self.extraction else _VERSION,
             "federation": self.federation_id,
             "name": self.name,
             "parameters": self.parameters.name,
@@ -118,7 +126,9 @@ class Roster:
     def from_plain(cls, value: object) -> Roster:
         """Read a roster from outside; raises ProtocolViolation ``roster.malformed``."""
         fields = Fields(value, _MALFORMED)
-        fields.exactly({"format": "consilium-roster", "version": 1})
+        fields.exactly({"format": "consilium-roster"})
+        version = fields.number("version", _VERSION, _WITH_EXTRACTION)
+        extraction = fields.number("extraction", EXTRACTION_PRIMES, EXTRACTION_PRIMES) if version > _VERSION else 0
         sites = []
         for position, item in enumerate(fields.items("sites", MOST_SITES), start=1):
             site = Fields(item, _MALFORMED)
@@ -139,6 +149,7 @@ class Roster:
                 nonce=fields.bytes("nonce", 32),
                 sites=tuple(sites),
                 previous=previous,
+                extraction=extraction,
             )
         except UserError as error:
             raise ProtocolViolation(_MALFORMED, field=error.code) from error

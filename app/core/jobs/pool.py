@@ -52,8 +52,9 @@ class _Task(Future[T]):
 class WorkerPool(Executor):
     """An executor of ``workers`` spawned processes; each runs ``initializer(*arguments)`` once.
 
-    ``initializer`` and every submitted function are module-level functions. Used from one thread, but :meth:`kill` may
-    be called from any.
+    ``first`` is done once, in a worker, before the first task: as long as it fails, submitting raises what it raises.
+    It, ``initializer`` and every submitted function are module-level functions. Used from one thread, but :meth:`kill`
+    may be called from any.
     """
 
     def __init__(
@@ -61,7 +62,9 @@ class WorkerPool(Executor):
         workers: int | None = None,
         initializer: Callable[..., None] | None = None,
         arguments: tuple[Any, ...] = (),
+        first: Callable[[], object] | None = None,
     ) -> None:
+        self._first = first
         self.workers = workers or available_cores()
         self._initializer = initializer
         self._arguments = arguments
@@ -73,6 +76,12 @@ class WorkerPool(Executor):
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Hand a task to a worker, starting workers if there are none; see :func:`outcome` for its errors."""
+        if self._first is not None:
+            outcome(self._submitted(self._first))
+            self._first = None
+        return self._submitted(fn, *args, **kwargs)
+
+    def _submitted(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         for _ in range(2):
             executor = self._started()
             try:

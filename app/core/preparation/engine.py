@@ -1,15 +1,14 @@
 """DuckDB as the preparation uses it: out of core, locked in, and gone without a trace when it is done.
 
 What a source holds is staged as tables in a database file that lies, with everything that DuckDB spills, in a private
-directory of the preparing user. The directory is removed at the end; what a killed process left is removed by the next
-one that starts. Both are encrypted besides, with keys that only this process has. No extension is loaded, nothing is
-fetched, and no file can be read but those that are named at the beginning.
+directory of the preparing user, which goes with it (:mod:`app.core.preparation.scratch`). Both are encrypted besides,
+with keys that only this process has. No extension is loaded, nothing is fetched, and no file can be read but those that
+are named at the beginning.
 """
 
 from __future__ import annotations
 
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,19 +20,16 @@ from typing import Any, Self
 import duckdb
 
 from app.core.errors import EnvironmentProblem
-from app.core.files import disk_problems, private_directory
 from app.core.jobs.job import Job, Progress
 from app.core.jobs.pool import available_cores
 from app.core.paths import preparation_place
 from app.core.preparation.problems import Problems
+from app.core.preparation.scratch import private_place
 from app.core.preparation.sql import literal
-from app.core.store.lock import OwnerLock
 
 MEMORY = 1536 << 20
 """What DuckDB may hold in memory, in bytes, unless it is told otherwise; beyond it, it spills."""
 _LOOKS = 0.1  # seconds between two looks at whether a statement shall stop and how far it is
-_NAME = "engine-"
-_LOCK = ".lock"
 
 
 class Engine:
@@ -58,7 +54,7 @@ class Engine:
         self.problems = Problems()
         self._clock = time.monotonic
         with ExitStack() as undo:
-            self.directory = undo.enter_context(_private_place(place or preparation_place()))
+            self.directory = undo.enter_context(private_place(place or preparation_place()))
             with duckdb_problems(self.directory):
                 self.connection = duckdb.connect(":memory:")
                 undo.callback(self.connection.close)
@@ -180,39 +176,3 @@ def _setting(value: object) -> str:
     if isinstance(value, str):
         return literal(value)
     return str(value).lower()
-
-
-@contextmanager
-def _private_place(place: Path) -> Iterator[Path]:
-    """Give a new private directory in ``place``, locked against :func:`_sweep` as long as this process lives."""
-    private_directory(place)
-    _sweep(place)
-    directory = place / f"{_NAME}{secrets.token_hex(8)}"
-    lock_path = directory.with_name(directory.name + _LOCK)
-    lock = OwnerLock.acquire(lock_path, program="preparation", now=0)
-    try:
-        yield private_directory(directory)
-    finally:
-        _remove(directory)
-        lock.release()
-        lock_path.unlink(missing_ok=True)
-
-
-def _sweep(place: Path) -> None:
-    """Remove what processes left that were killed: the operating system took their locks away."""
-    for lock_path in place.glob(f"{_NAME}*{_LOCK}"):
-        try:
-            lock = OwnerLock.acquire(lock_path, program="preparation", now=0)
-        except EnvironmentProblem:  # it lives, or belongs to somebody else
-            continue
-        _remove(lock_path.with_name(lock_path.name.removesuffix(_LOCK)))
-        lock.release()
-        lock_path.unlink(missing_ok=True)
-
-
-def _remove(directory: Path) -> None:
-    with disk_problems(directory), suppress(FileNotFoundError):
-        if directory.is_symlink():  # not ours, and never followed
-            directory.unlink()
-        else:
-            shutil.rmtree(directory)

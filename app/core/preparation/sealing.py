@@ -1,7 +1,8 @@
 """Seal a table into a package: a map over (column, block) tasks handed to an executor, then one signed file.
 
-Patients fill blocks of N slots in a secret random order; unused slots are zero. A task carries the values of one block
-of one column to a worker (which was given parameter set and public key once) and brings back its residues as packed
+Patients fill blocks of N slots in a secret random order; unused slots are zero. Where they are few, up to 64 columns
+share a ciphertext, with N/64 slots each. A task carries the values of one block of one column (or of those that share
+its ciphertext) to a worker (which was given parameter set and public key once) and brings back its residues as packed
 blobs, and their hash. Few tasks are under way at a time, so memory does not grow with the number of patients. What is
 sealed goes into a :class:`WorkFile`, so that a preparation which was killed goes on where it stopped; when it is whole
 it takes the output's name.
@@ -48,7 +49,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Target:
     """Whom a package is for: the federation (id, transcript hash, catalogue hash, parameter set, collective key in the
-    format of ``pack_polynomials``), the site's member key, and how many residues to keep (5 serve 4 terms)."""
+    format of ``pack_polynomials``), the site's member key, and how many residues to keep (5 serve 4 terms).
+
+    ``sharing`` is how many columns may share a ciphertext at most: 1 if the federation has no keys to extract them.
+    """
 
     federation: bytes
     transcript: bytes
@@ -57,6 +61,12 @@ class Target:
     public_key: bytes
     site: MemberPublicKey
     residues: int
+    sharing: int = 1
+
+
+def sharing_of(target: Target, patients: int) -> int:
+    """Return how many columns of a table of so many patients share a ciphertext."""
+    return min(target.sharing, target.parameters.columns_per_ciphertext(patients))
 
 
 def worker_arguments(target: Target) -> tuple[str, bytes, int]:
@@ -98,12 +108,12 @@ def seal_table(
     with WorkFile.open(
         work_path(output), header, table, public_key=target.public_key, preparer=preparer, random=random
     ) as work:
-        tasks = len(work.header.columns) * work.header.blocks
+        tasks = work.header.groups * work.header.blocks
         _check_space(output, (tasks - work.done) * stored_size(target.parameters, target.residues))
         meter = job.meter("data.step.sealing", tasks, work.done)
         pending = _tasks(table, work, target.parameters.slots)
         for task, sealed in map_unordered(executor, seal_block, pending, in_flight=in_flight, cancel=job.cancel):
-            work.put(task.column, task.block, sealed)
+            work.put(task.group, task.block, sealed)
             meter.advance()
         report = target.site.seal_to(
             REPORT_PURPOSE, make_report(table, work.header.dataset, work.header.created), work.header.hash
@@ -133,6 +143,7 @@ def patient_order(seed: SecretBytes, patients: int) -> NDArray[np.intp]:
 
 
 def _header(table: ClearTable, target: Target, dataset: bytes, now: int) -> Header:
+    sharing = sharing_of(target, table.patients)
     return Header(
         federation=target.federation,
         transcript=target.transcript,
@@ -143,30 +154,37 @@ def _header(table: ClearTable, target: Target, dataset: bytes, now: int) -> Head
         blocks=-(-table.patients // target.parameters.slots),
         columns=table.columns,
         created=now,
+        columns_per_ciphertext=sharing,
     )
 
 
 def _tasks(table: ClearTable, work: WorkFile, slots: int) -> Iterator[Task]:
-    """Yield what is still to be sealed, column after column."""
-    order = patient_order(work.order_seed, table.patients)
-    for column in range(len(table.columns)):
-        missing = [block for block in range(work.header.blocks) if not work.has(column, block)]
+    """Yield what is still to be sealed, column after column, or group after group of those that share a ciphertext."""
+    order, sharing = patient_order(work.order_seed, table.patients), work.header.columns_per_ciphertext
+    for group in range(work.header.groups):
+        missing = [block for block in range(work.header.blocks) if not work.has(group, block)]
         if not missing:
             continue
-        values = table.values(column)
-        sealed = table.columns[column]
-        if values.max(initial=0) >= Column(sealed.variable, sealed.part).bound:  # sums count on it
-            raise Bug("prepare.value_out_of_bound", variable=sealed.variable, part=sealed.part)
+        first = group * sharing
+        columns = [_values(table, column)[order] for column in range(first, min(first + sharing, len(table.columns)))]
         for block in missing:
-            patients = order[block * slots : (block + 1) * slots]
-            yield Task(column, block, values[patients].tobytes())
+            patients = slice(block * slots, (block + 1) * slots)
+            yield Task(group, block, tuple(values[patients].tobytes() for values in columns), sharing)
+
+
+def _values(table: ClearTable, column: int) -> NDArray[np.uint8]:
+    values = table.values(column)
+    sealed = table.columns[column]
+    if values.max(initial=0) >= Column(sealed.variable, sealed.part).bound:  # sums count on it
+        raise Bug("prepare.value_out_of_bound", variable=sealed.variable, part=sealed.part)
+    return values
 
 
 def _finish(output: Path, work: WorkFile, report: bytes, preparer: PreparerKey, job: Job) -> None:
-    meter = job.meter("data.step.writing", len(work.header.columns))
+    meter = job.meter("data.step.writing", work.header.groups)
     hashes = []
-    for column in range(len(work.header.columns)):
-        hashes.append(work.digests(column))
+    for group in range(work.header.groups):
+        hashes.append(work.digests(group))
         meter.advance()
     manifest = Manifest(
         header=hashlib.sha256(work.header.encode()).digest(),

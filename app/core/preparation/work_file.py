@@ -62,7 +62,7 @@ class WorkFile:
         self.header = header
         self.order_seed = order_seed
         self._connection = connection
-        self._digests = [bytearray(32 * header.blocks) for _ in header.columns]
+        self._digests = [bytearray(32 * header.blocks) for _ in range(header.groups)]
         self._sealed = self._sealed_before()
         self.done = int(self._sealed.sum())
         self._committed = time.monotonic()
@@ -108,32 +108,32 @@ class WorkFile:
             connection.close()
             raise
 
-    def has(self, column: int, block: int) -> bool:
-        """Return whether a block is sealed."""
-        return bool(self._sealed[column, block])
+    def has(self, group: int, block: int) -> bool:
+        """Return whether a block of a group of columns (those that share a ciphertext) is sealed."""
+        return bool(self._sealed[group, block])
 
-    def put(self, column: int, block: int, sealed: Sealed) -> None:
+    def put(self, group: int, block: int, sealed: Sealed) -> None:
         """Keep a sealed block; it is safe from a crash two seconds later, or after :meth:`close`."""
         with database_problems(self.path):
             self._connection.executemany(  # OR REPLACE: an interruption may have left some residues of the block
                 "INSERT OR REPLACE INTO residue VALUES (?, ?)",
-                [(residue_id(column, prime, block), blob) for prime, blob in enumerate(sealed.blobs)],
+                [(residue_id(group, prime, block), blob) for prime, blob in enumerate(sealed.blobs)],
             )
             if time.monotonic() - self._committed >= _COMMIT_EVERY:
                 self._connection.execute("COMMIT")
                 self._connection.execute("BEGIN")
                 self._committed = time.monotonic()
-        self._digests[column][32 * block : 32 * block + 32] = sealed.digest
-        self._sealed[column, block] = True
+        self._digests[group][32 * block : 32 * block + 32] = sealed.digest
+        self._sealed[group, block] = True
         self.done += 1
 
-    def digests(self, column: int) -> bytes:
-        """Return the hashes of a column's blocks one after the other; those that an earlier run sealed are read."""
-        digests = self._digests[column]
+    def digests(self, group: int) -> bytes:
+        """Return the hashes of a group's blocks one after the other; those that an earlier run sealed are read."""
+        digests = self._digests[group]
         for block in range(self.header.blocks):
             place = slice(32 * block, 32 * block + 32)
             if digests[place] == _UNKNOWN:
-                digests[place] = digest_of(self._blobs(column, block))
+                digests[place] = digest_of(self._blobs(group, block))
         return bytes(digests)
 
     def finish(self, output: Path, documents: Mapping[str, bytes]) -> None:
@@ -165,15 +165,15 @@ class WorkFile:
         self.close()
 
     def _sealed_before(self) -> NDArray[np.bool_]:
-        """Return for each column and block whether all of its residues are there."""
-        found = np.zeros((len(self.header.columns), self.header.blocks), np.uint8)
+        """Return for each group of columns and block whether all of its residues are there."""
+        found = np.zeros((self.header.groups, self.header.blocks), np.uint8)
         with database_problems(self.path):
             for (identifier,) in self._connection.execute("SELECT id FROM residue"):
                 found[(identifier >> BLOCK_BITS) // MAX_PRIMES, identifier & (1 << BLOCK_BITS) - 1] += 1
         return np.equal(found, self.header.residues)
 
-    def _blobs(self, column: int, block: int) -> tuple[bytes, ...]:
-        ids = [(residue_id(column, prime, block),) for prime in range(self.header.residues)]
+    def _blobs(self, group: int, block: int) -> tuple[bytes, ...]:
+        ids = [(residue_id(group, prime, block),) for prime in range(self.header.residues)]
         with database_problems(self.path):
             select = "SELECT data FROM residue WHERE id = ?"
             rows = [self._connection.execute(select, identifier).fetchone() for identifier in ids]

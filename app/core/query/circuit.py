@@ -40,7 +40,7 @@ class ProductNode:
 
 @dataclass(frozen=True, slots=True)
 class StageNode:
-    """The inner node, relinearized and switched down."""
+    """The inner node, relinearized and switched down; one of degree 1 is extracted and switched down."""
 
     inner: int
 
@@ -56,6 +56,8 @@ class Circuit:
         self.nodes: list[Node] = []
         self.degrees: list[int] = []
         self.noise: list[float] = []
+        self.heights: list[int] = []
+        """How many more primes its columns need than the node itself: what the stages below it drop."""
         self._origins: list[int] = []  # bit sets: nodes with common bits are not independent
         self._numbers: dict[Node, int] = {}
 
@@ -102,6 +104,13 @@ class Circuit:
         noise = add_logs(model.rounding, relinearized - 2 * self.drops(inner) * self._prime)
         return self._add(StageNode(inner), 1, noise, self._origins[inner] | 1 << len(self.nodes))
 
+    def extracted(self, inner: int, sharing: int) -> int:
+        """Return a sum of columns that share ciphertexts as a value of its own: its trace, switched down."""
+        noise = add_logs(
+            self.model.rounding, self.model.traced(self.noise[inner], sharing) - 2 * self.drops(inner) * self._prime
+        )
+        return self._add(StageNode(inner), 1, noise, self._origins[inner] | 1 << len(self.nodes))
+
     def drops(self, inner: int) -> int:
         """How many primes the stage of ``inner`` drops."""
         model = self.model
@@ -113,7 +122,7 @@ class Circuit:
         return math.log2(min(self.model.parameters.data_primes))
 
     def formula(self, root: int, values: Mapping[int, int]) -> Formula:
-        """Return the formula of ``root``; ``values`` numbers its columns and stages."""
+        """Return the formula of ``root``, a product or a sum; ``values`` numbers its columns and stages."""
         leaves = self.leaves(root)
         registers = {number: place for place, number in enumerate(leaves)}
         steps: list[Sum | Product] = []
@@ -130,6 +139,7 @@ class Circuit:
         )
 
     def leaves(self, root: int) -> list[int]:
+        """Return the columns and stages of the formula of ``root``."""
         inner = self._inner(root, set())
         return [number for number in inner if isinstance(self.nodes[number], ColumnNode | StageNode)]
 
@@ -171,4 +181,8 @@ class Circuit:
             self.degrees.append(degree)
             self.noise.append(noise)
             self._origins.append(origins)
+            height = max((self.heights[each] for each in self._operands(number)), default=0)
+            if isinstance(node, StageNode):
+                height = self.drops(node.inner) + self.heights[node.inner]
+            self.heights.append(height)
         return number

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from app.core.crypto.parameters import ERROR_ETA, RELEASE_PRIMES, ParameterSet
 
@@ -44,21 +45,21 @@ class CircuitNoise:
     parameters: ParameterSet
     sites: int
 
-    @property
+    @cached_property
     def _plain(self) -> float:
         return 2 * math.log2(self.parameters.plain_modulus)
 
-    @property
+    @cached_property
     def _secret(self) -> float:
         """What a multiplication by the secret adds: log2 of N·2n/3."""
         return math.log2(self.parameters.ring_degree * 2 * self.sites / 3)
 
-    @property
+    @cached_property
     def rounding(self) -> float:
         """What a switch or a fresh encryption leaves, its mean included."""
         return self._plain + math.log2((1 + 2.0**self._secret) / 3)
 
-    @property
+    @cached_property
     def fresh(self) -> float:
         """A recentred value: its noise, and its message, at most uniform modulo t."""
         return add_logs(self.rounding, self._plain - math.log2(12))
@@ -95,6 +96,27 @@ class CircuitNoise:
             value = add_logs(value - 2 * math.log2(prime), rounding)
         return value
 
+    def traced(self, value: float, sharing: int) -> float:
+        """Variance after the trace that extracts columns: each step adds a value to its rotation, in step at the worst,
+        and what a key switch at all primes adds."""
+        switch = self._key_switch(self.parameters.levels)  # a rotation key's own noise is less than this
+        for _ in range(sharing.bit_length() - 1):
+            value = add_logs(value + 2, switch)
+        return value
+
+    def packed(self, value: float, results: int, *, shared: bool = False) -> float:
+        """Variance after packing at the release level: each doubling adds two ciphertexts to two that are rotated
+        together, all in step at the worst.
+
+        Where nodes have ``shared`` rotations, s/2 of them make a node over s places: at most one and a half times as
+        much. Two workers may pack a part of the leaves each, and both are added up: three times.
+        """
+        switch = self._rotation(RELEASE_PRIMES)
+        switch += 2 * math.log2(3) if shared else 0.0
+        for _ in range((results - 1).bit_length()):
+            value = 2 * add_logs(value / 2 + 2, switch / 2)
+        return value
+
     def primes_to_drop(self, value: float) -> int:
         """How many primes a relinearized product must be switched down to be as quiet as a fresh column, nearly.
 
@@ -127,8 +149,16 @@ class CircuitNoise:
         """
         degree, variance = self.parameters.ring_degree, ERROR_ETA / 2
         key = 2 * degree * (2 * self.sites / 3) * self.sites * variance + 2 * self.sites * variance
+        return self._switched_with(key, level)
+
+    def _rotation(self, level: int) -> float:
+        """What one rotation at ``level`` primes adds: its key's error is t·Σe, of variance t²·n·σ²."""
+        return self._switched_with(self.sites * ERROR_ETA / 2, level)
+
+    def _switched_with(self, key: float, level: int) -> float:
+        """What switching with a key of this error variance, in units of t², adds: the digits, and the rounding by P."""
         digits = sum((prime / self.parameters.special_prime) ** 2 / 3 for prime in self.parameters.data_primes[:level])
-        return add_logs(self._plain + math.log2(degree * digits * key), self.rounding)
+        return add_logs(self._plain + math.log2(self.parameters.ring_degree * digits * key), self.rounding)
 
     def _power(self, exponent: int) -> float:
         """What s^exponent makes of a rounding of variance 1: of its random part, and of its mean."""

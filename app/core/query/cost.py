@@ -7,7 +7,7 @@ The constants are for N = 16384 and scale with N. They need not be right to choo
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -29,35 +29,71 @@ class Costs:
     """A product that is only added up."""
     term: float = 0.000009
     """Adding one term of a sum at one point and prime."""
-    load: float = 0.00011
+    load: float = 0.00007
     """Handing one polynomial at one prime to SEAL."""
     relinearize: tuple[float, float] = (0.0011, 0.00026)
     switch: tuple[float, float] = (0.0006, 0.00001)
+    rotate: tuple[float, float] = (0.00137, 0.00026)
+    """A node of the pack tree: a rotation, a monomial and three sums."""
     fetch: float = 0.00031
     """Reading one polynomial at one prime back from SEAL."""
-    interpolate: float = 0.00004
+    interpolate: float = 0.00003
     """One coefficient of interpolation at one prime."""
     release: float = 0.0025
     """Making the contribution, beside the encryption of zero."""
     start: float = 0.003
     """Handing a job to a worker and taking its result back."""
 
-    def plan(self, plan: Plan) -> float:
-        """Return the seconds of one core that ``plan`` takes, reading included."""
+    def priced(self, plan: Plan) -> Plan:
+        """Return the plan with the seconds of one core that it takes, reading included."""
         release = plan.release_level
-        block = self.read * sum(column.residues for column in plan.columns) + 2 * self.term * release * len(plan.linear)
-        block += sum(self._stage(stage) for stage in plan.stages)
-        once = self.release
-        if plan.final is not None:
-            block += self._formula(plan.final.formula) * plan.final.level
-            once += self._finish(plan.final, release)
         scale = plan.parameters.ring_degree / _REFERENCE_DEGREE
-        return self.start + scale * (plan.blocks * block + once)
+        stages = sum(self._stage(plan.stages[place], plan.columns_per_ciphertext) for place in plan.used_stages)
+        blocks = plan.blocks * (self.read * sum(column.residues for column in plan.columns) + stages)
+        once = self.release + self._packing(plan)
+        for leaf in plan.leaves:
+            each = 2 * self.term * release * len(leaf.linear)
+            if leaf.final is not None:
+                final = plan.finals[leaf.final]
+                each += self._formula(final.formula) * final.level
+                once += self._finish(final, release)
+            blocks += (leaf.end - leaf.first) * each
+            once += 2 * release * (self.product * len(leaf.shares) + self.load * bool(leaf.shares))
+        for number in {number for leaf in plan.leaves for number, _, _ in leaf.shares}:
+            final = plan.finals[number]
+            once += self._formula(final.formula) * final.level + self._finish(final, release)
+        return replace(
+            plan,
+            seconds=self.start + scale * (blocks + once),
+            stage_seconds=scale * plan.blocks * stages,
+            result_seconds=scale * once,
+        )
 
-    def _stage(self, stage: Stage) -> float:
+    def _packing(self, plan: Plan) -> float:
+        """Each node of the tree is a rotation; those over places of other sites alone have nothing to rotate."""
+        if plan.results == 1:
+            return 0.0
+        release, linear, square = plan.release_level, *self.rotate
+        products = len({number for leaf in plan.leaves for number, _, _ in leaf.shares})
+        if products:  # the lowest nodes share their rotations, see app.core.query.shared_packing
+            depth, leaves = plan.results.bit_length(), len(plan.leaves)
+            used = min(
+                products * ((1 << height) - 1) + min(plan.results >> height, (leaves >> height) + depth - height)
+                for height in range(depth)
+            )
+            return used * (linear * release + square * release**2)
+        used = min(plan.results - 1, len(plan.leaves) * max(1, (plan.results // max(1, len(plan.leaves))).bit_length()))
+        return used * (linear * release + square * release**2)
+
+    def _stage(self, stage: Stage, sharing: int) -> float:
         polynomials = stage.formula.degree + 1
-        seconds = stage.level * (self._formula(stage.formula) + self.interpolate * polynomials)
-        seconds += self._relinearizations(polynomials, stage.level)
+        if stage.formula.degree == 1:  # columns that share ciphertexts are shifted, added up and traced
+            linear, square = self.rotate
+            seconds = 2 * stage.level * (self.product * len(stage.formula.sources) + self.load)
+            seconds += (sharing.bit_length() - 1) * (linear * stage.level + square * stage.level**2)
+        else:
+            seconds = stage.level * (self._formula(stage.formula) + self.interpolate * polynomials)
+            seconds += self._relinearizations(polynomials, stage.level)
         level = stage.level
         for output in stage.outputs:
             seconds += self._switches(2, level, output) + 2 * output * self.fetch

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.core.catalogue.model import Catalogue
 from app.core.crypto.parameters import ParameterSet
-from app.core.query.canonical import canonical, query_hash
+from app.core.query.analyses import to_plain as analysis_to_plain
+from app.core.query.canonical import canonical_query, query_hash
+from app.core.query.cells import cells_of
 from app.core.query.cost import Costs
 from app.core.query.model import Query
 from app.core.query.plan import PRESENT, DatasetShape, Plan
 from app.core.query.planner import Openers, make_plan
-from app.core.query.text import format as format_cohort
+from app.core.query.text import format_query
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,20 @@ class Explanation:
     plan: Plan
 
     def to_plain(self) -> dict[str, object]:
-        """Return a stable structure for programs: text, equal form, and the plan in numbers."""
+        """Return a stable structure for programs: text, equal form, and the plan in numbers.
+
+        ``cells`` are the numbers of the analysis; ``results`` how many are opened, empty places among them.
+        """
         plan = self.plan
+        asked = canonical_query(self.query, self.catalogue)
+        finals = Counter((final.level, final.relinearization_level, final.formula.degree) for final in plan.finals)
         return {
-            "version": 1,
-            "text": format_cohort(self.query.cohort, self.catalogue),
-            "canonical": format_cohort(canonical(self.query.cohort, self.catalogue), self.catalogue),
-            "analysis": self.query.analysis,
+            "version": 2,
+            "text": format_query(self.query, self.catalogue),
+            "canonical": format_query(asked, self.catalogue),
+            "analysis": analysis_to_plain(self.query.analysis),
+            "per_site": self.query.per_site,
+            "cells": len(cells_of(asked, self.catalogue).cells),
             "hash": self.hash.hex(),
             "sites": self.openers.sites,
             "quorum": self.openers.quorum,
@@ -52,13 +62,10 @@ class Explanation:
                     {"level": stage.level, "degree": stage.formula.degree, "outputs": list(stage.outputs)}
                     for stage in plan.stages
                 ],
-                "final": None
-                if plan.final is None
-                else {
-                    "level": plan.final.level,
-                    "relinearization_level": plan.final.relinearization_level,
-                    "degree": plan.final.formula.degree,
-                },
+                "finals": [
+                    {"level": level, "relinearization_level": relinearization, "degree": degree, "count": count}
+                    for (level, relinearization, degree), count in sorted(finals.items())
+                ],
                 "release_level": plan.release_level,
                 "results": plan.results,
                 "noise_bits": round(plan.noise_bits, 1),

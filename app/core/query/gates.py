@@ -12,16 +12,19 @@ The last two pair the roots of U so that no large number multiplies the noise of
 V = U² needs V(V+140U), which costs one more prime.
 
 A node's value is *scale* times its bit; scales are undone once, on the sum over all blocks. Where a formula's degree
-would pass the limit, parts of it become stages.
+would pass the limit, parts of it become stages. A cell (:mod:`app.core.query.cells`) is a mask times factors: a mask of
+many cells may be worth a stage, relinearized once a block instead of once a cell; so may a mask times its first factor.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.core.query.cells import Linear
 from app.core.query.circuit import Circuit
-from app.core.query.criteria import And, Complement, Constant, Criteria, Criterion, Literal
+from app.core.query.criteria import And, Complement, Constant, Criteria, Criterion, Form, Literal, Relation
 from app.core.query.plan import PRESENT, centred
 
 LARGEST_SUM = 16
@@ -30,11 +33,14 @@ LARGEST_SUM = 16
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """Limits of the degree of the final formula and of stages, and whether gates are polynomials of sums."""
+    """Limits of the degree of the final formula and of stages, whether gates are polynomials of sums, and what becomes
+    a stage: masks that have factors, and masks times the first of two factors."""
 
     final_degree: int
     stage_degree: int
     sums: bool
+    masks: bool = False
+    pairs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,28 @@ class Value:
     scale: int
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A cell: Σ weight·column + ``factor`` · the sum of the node ``root``, a product.
+
+    ``shares`` (root, place, weight), in place of a root where columns share ciphertexts: Σ weight · the sum of the
+    column that is at ``place`` in the ciphertext which the product ``root`` multiplies.
+    """
+
+    linear: Form
+    root: int | None = None
+    factor: int = 1
+    shares: tuple[tuple[int, int, int], ...] = ()
+
+
+def form_of(factor: Linear) -> Form:
+    """Return a factor of everyone's cell: its constant is taken of those who are present."""
+    form = {(column.variable, column.part): weight for column, weight in factor.weights}
+    if factor.constant:
+        form[PRESENT] = form.get(PRESENT, 0) + factor.constant
+    return form
+
+
 class Gates:
     """Builds nodes of one circuit by one strategy."""
 
@@ -53,25 +81,59 @@ class Gates:
         self._criteria = criteria
         self._strategy = strategy
         self._modulus = circuit.model.parameters.plain_modulus
+        self._masks: dict[tuple[Criterion, int], Value] = {}
 
-    def final(self, gate: And) -> Value:
-        """Return the product that is summed over all blocks."""
-        return self._gate(gate, self._strategy.final_degree)
+    def cell(self, mask: Criterion, factors: Sequence[Linear]) -> Drawn:
+        """Return Σ over the patients in ``mask`` of the product of at most two factors."""
+        match mask:
+            case Constant(False):
+                return Drawn({})
+            case Constant(True) if len(factors) < 2:
+                return Drawn(form_of(factors[0]) if factors else {PRESENT: 1})
+            case Constant(True):
+                left, right = (self._form(form_of(factor)) for factor in factors)
+                return Drawn({}, self._circuit.product(left, right))
+            case Literal() if not factors:
+                return Drawn(self._criteria.columns(mask))
+            case Complement(inner) if len(factors) < 2:  # what everyone adds needs no product
+                everyone, others = self.cell(Constant(True), factors), self.cell(inner, factors)
+                return Drawn(everyone.linear, others.root, -others.factor)
+        value = self._mask(mask, len(factors))
+        node = value.node
+        for place, factor in enumerate(factors):
+            weights = {self._circuit.column((each.variable, each.part)): weight for each, weight in factor.weights}
+            node = self._circuit.product(node, self._circuit.sum(weights, factor.constant))
+            if self._strategy.pairs and place + 1 < len(factors):
+                node = self._circuit.stage(node)
+        return Drawn({}, node, pow(value.scale, -1, self._modulus))
+
+    def _mask(self, mask: Criterion, factors: int) -> Value:
+        key = mask, factors
+        if key not in self._masks:
+            limit = self._strategy.final_degree - factors
+            stage = factors and (self._strategy.masks or limit < 2)
+            self._masks[key] = self._staged(mask) if stage else self._value(mask, limit)
+        return self._masks[key]
 
     def _value(self, criterion: Criterion, limit: int) -> Value:
         match criterion:
             case Literal():
-                columns = self._criteria.columns(criterion)
-                weights = {self._circuit.column(column): weight for column, weight in sorted(columns.items())}
-                return Value(self._circuit.sum(weights), 1)
+                return Value(self._form(self._criteria.columns(criterion)), 1)
+            case Relation():
+                pairs = self._criteria.products(criterion)
+                products = [self._circuit.product(self._form(left), self._form(right)) for left, right in pairs]
+                return Value(self._circuit.sum(Counter(products)), 1)
             case Complement(inner):
-                value = self._gate(inner, limit)
+                value = self._value(inner, limit)
                 present = self._circuit.column(PRESENT)
                 return Value(self._circuit.sum({present: value.scale, value.node: -1}), value.scale)
             case And():
                 return self._gate(criterion, limit)
             case Constant():
                 raise ValueError("a constant within a gate")
+
+    def _form(self, form: Form) -> int:
+        return self._circuit.sum({self._circuit.column(column): weight for column, weight in sorted(form.items())})
 
     def _staged(self, criterion: Criterion) -> Value:
         """Return the value at degree 1. The complement is taken after the stage: that keeps its noise small."""

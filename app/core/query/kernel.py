@@ -2,7 +2,8 @@
 
 A ciphertext (c0, c1) is the polynomial c0 + c1·s in the secret s. A formula of degree d in it is evaluated at d + 1
 small points s = 0, ∞, 1, −1, 2, … instead of multiplying polynomials: at each point everything is a plain residue, and
-the last product is only added up. The coefficients are interpolated once, after the last block.
+the last product, or each product of the last sum, is only added up. The coefficients are interpolated once, after the
+last block.
 
 Residues are int64 with their float64 twins. A product is a·b − rint(a·b/q)·q in wrapping int64, where the float only
 tells the quotient. *Magnitudes*, in units of q, are known when the kernel is made, so that every quotient is right to
@@ -11,27 +12,23 @@ within one and nothing is reduced that need not be.
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.crypto.ring import Array, Field
+from app.core.query.formulas import EXACT_FLOAT, added_products, linear_steps, operands
+from app.core.query.interpolation import INFINITY, POINTS, interpolation
 from app.core.query.plan import Formula, Product, Sum
 
 Floats = NDArray[np.float64]
 Pair = tuple[Array, Array]
 """(c0, c1) of one value at one prime."""
-INFINITY = 1 << 20
-"""The point whose value is the leading coefficient."""
-
-_POINTS = (0, INFINITY, 1, -1, 2, -2, 3, -3, 4, -4)
 _REDUCE_ABOVE = 2.0
-_EXACT_FLOAT = 16.0  # magnitudes up to here are exact as float64, being below 2^52
+_ERROR = 2.0**18  # count²·magnitudes: far enough from where the error of the float sums would pass 2^63
 
 
 class Workspace:
@@ -65,23 +62,32 @@ class _Operand:
 class FormulaKernel:
     """One formula at one prime. ``add`` takes a block; ``result`` gives the d + 1 polynomials of the sum so far."""
 
-    def __init__(self, formula: Formula, field: Field, workspace: Workspace, factor: int = 1) -> None:
+    def __init__(
+        self, formula: Formula, field: Field, workspace: Workspace, factor: int = 1, *, brief: bool = False
+    ) -> None:
+        """``brief``: the sums are read out before another kernel is reset and used; all such share their memory."""
         self._formula = formula
         self._field = field
         self._modulus = field.modulus
         self._inverse = 1.0 / field.modulus
         self._workspace = workspace
         self._factor = factor
-        self._points = _POINTS[: formula.degree + 1]
-        self._exact = np.zeros((len(self._points), workspace.degree), np.int64)
-        self._approximate = np.zeros((len(self._points), workspace.degree), np.float64)
-        self._count = 0
+        self._points = POINTS[: formula.degree + 1]
+        places = range(len(self._points))
+        if brief:
+            self._exact = [workspace.integers(("sum", place)) for place in places]
+            self._approximate = [workspace.floats(("sum", place)) for place in places]
+        else:
+            self._exact = [np.empty(workspace.degree, np.int64) for _ in places]
+            self._approximate = [np.empty(workspace.degree, np.float64) for _ in places]
+        self._counts = [0] * len(self._points)
         self._largest = 1.0
-        self._linear = _linear_steps(formula)
+        self._linear = linear_steps(formula)
+        self._added = added_products(formula)
         self._needed = self._operands_at_points()
 
     def _operands_at_points(self) -> list[int]:
-        """Return the registers of degree 1 that are wanted at the points, and are not made there."""
+        """Return the registers of degree 1 that are wanted at the points more than once, and are not made there."""
         first = len(self._formula.sources)
         needed: set[int] = set()
         made: set[int] = set()
@@ -89,65 +95,73 @@ class FormulaKernel:
             if place in self._linear:
                 continue
             made.add(place)
-            needed.update(_operands(step))
+            if place not in self._added:
+                needed.update(operands(step))
+        uses = Counter(register for place in self._added for register in operands(self._formula.steps[place - first]))
+        needed.update(register for register, count in uses.items() if count > 1)
         return sorted(needed - made)
 
     def reset(self) -> None:
         """Forget all blocks."""
-        self._exact.fill(0)
-        self._approximate.fill(0)
-        self._count = 0
+        self._counts = [0] * len(self._points)
 
     def add(self, sources: Sequence[Pair]) -> None:
         """Add one block; ``sources`` are the (c0, c1), in ±q, of the formula's sources in order."""
-        if self._count**2 * self._largest >= 2.0**18:  # far enough from where the error would pass 2^63
-            self._fold()
         pairs = self._pairs(sources)
         for place, point in enumerate(self._points):
             self._add_point(place, point, pairs)
-        self._count += 1
 
     def result(self) -> Array:
         """Return the polynomials (d + 1, N) in [0, q), multiplied by the factor."""
-        rows, denominators = _interpolation(self._points)
-        values = self._values()
+        rows, denominators = interpolation(self._points)
+        values = np.empty((len(self._points), self._workspace.degree), np.int64)
+        for place, value in enumerate(values):
+            self._value(place, value)
         # the float sums of n products are off by at most n²·left·right·2^-5 q: often too little to mind here
-        error = 1 + self._count**2 * self._largest * 2.0**-5
+        error = 1 + max(self._counts) ** 2 * self._largest * 2.0**-5
         small = max(sum(map(abs, row)) for row in rows) < 1 << 13
         if not small or max(sum(map(abs, row)) for row in rows) * error > 2.0**13:
             values %= self._modulus
         result = np.empty_like(values)
         for power, (row, denominator) in enumerate(zip(rows, denominators, strict=True)):
-            self._combined(values, row, small, result[power])
+            exact = small and sum(map(abs, row)) * error < EXACT_FLOAT
+            self._combined(values, row, small, exact, result[power])
             scale = self._factor * pow(denominator, -1, self._modulus) % self._modulus
             if scale != 1:
                 result[power] = self._field.multiply(result[power], scale)
         return result
 
-    def _combined(self, values: Array, row: Sequence[int], small: bool, total: Array) -> None:
-        """Write Σ weight·value modulo q; at once if the weights are ``small``."""
+    def _combined(self, values: Array, row: Sequence[int], small: bool, exact: bool, total: Array) -> None:
+        """Write Σ weight·value modulo q; at once if the weights are ``small``, quickly if floats tell it ``exact``."""
         if small:
             self._weighted([(value, weight) for value, weight in zip(values, row, strict=True) if weight], 0, total)
-            total %= self._modulus
+            if exact:
+                total[...] = self._field.reduce(total)
+            else:
+                total %= self._modulus
             return
         total.fill(0)
         for value, weight in zip(values, row, strict=True):
             if weight:
                 total[...] = self._field.add(total, self._field.multiply(value, weight % self._modulus))
 
-    def _values(self) -> Array:
-        """Return the sums at the points, reduced but for the error of the float sums."""
-        quotient = self._approximate * self._inverse
+    def _value(self, place: int, value: Array) -> None:
+        """Write the sum at a point, reduced but for the error of the float sum."""
+        if not self._counts[place]:
+            value.fill(0)
+            return
+        quotient = np.multiply(self._approximate[place], self._inverse, out=self._workspace.floats("value"))
         np.rint(quotient, out=quotient)
-        values = quotient.astype(np.int64)
-        values *= -self._modulus
-        values += self._exact
-        return values
+        np.copyto(value, quotient, casting="unsafe")
+        value *= -self._modulus
+        value += self._exact[place]
 
-    def _fold(self) -> None:
-        self._exact[...] = self._values() % self._modulus
-        self._approximate[...] = self._exact
-        self._count = 1
+    def _fold(self, place: int) -> None:
+        value = self._workspace.integers("fold")
+        self._value(place, value)
+        np.remainder(value, self._modulus, out=self._exact[place])
+        self._approximate[place][...] = self._exact[place]
+        self._counts[place] = 1
 
     # --- degree 1: on c0 and c1 ---------------------------------------------------------------------------------
 
@@ -162,7 +176,7 @@ class FormulaKernel:
     def _linear_sum(self, step: Sum, pairs: dict[int, tuple[Pair, float]], target: Pair) -> float:
         magnitude = sum(abs(weight) * pairs[register][1] for register, weight in step.terms)
         magnitude += abs(step.constant) / self._modulus
-        exact = magnitude <= _EXACT_FLOAT
+        exact = magnitude <= EXACT_FLOAT
         for part in (0, 1):
             constant = step.constant if part == 0 else 0
             integers = [(pairs[register][0][part], weight) for register, weight in step.terms]
@@ -214,23 +228,22 @@ class FormulaKernel:
     # --- at the points ------------------------------------------------------------------------------------------
 
     def _add_point(self, place: int, point: int, pairs: dict[int, tuple[Pair, float]]) -> None:
-        values = {register: self._at(point, register, *pairs[register]) for register in self._needed}
-        first = len(self._formula.sources)
-        last = first + len(self._formula.steps) - 1
-        for register, step in enumerate(self._formula.steps, start=first):
-            if register == last:
-                self._accumulate(place, values, step)
-            elif isinstance(step, Product):
+        values = {register: self._at(point, ("value", register), *pairs[register]) for register in self._needed}
+        for register, step in enumerate(self._formula.steps[:-1], start=len(self._formula.sources)):
+            if register in self._added or register in self._linear:
+                continue
+            if isinstance(step, Product):
                 values[register] = self._product(register, values[step.left], values[step.right])
-            elif register not in self._linear:
+            else:
                 values[register] = self._sum(register, step, values, point)
+        self._accumulate(place, point, values, pairs)
 
-    def _at(self, point: int, register: int, pair: Pair, magnitude: float) -> _Operand:
-        floats = self._workspace.floats(("value", register))
+    def _at(self, point: int, name: object, pair: Pair, magnitude: float) -> _Operand:
+        floats = self._workspace.floats(name)
         if point in (0, INFINITY):
             integers = pair[0 if point == 0 else 1]
         else:
-            integers = self._workspace.integers(("value", register))
+            integers = self._workspace.integers(name)
             if point == 1:
                 np.add(pair[0], pair[1], out=integers)
             elif point == -1:
@@ -251,7 +264,7 @@ class FormulaKernel:
         floats = self._workspace.floats(("value", register))
         self._weighted([(operand.integers, weight) for operand, weight in terms], constant, integers)
         magnitude = sum(abs(weight) * operand.magnitude for operand, weight in terms) + abs(constant) / self._modulus
-        if magnitude <= _EXACT_FLOAT:
+        if magnitude <= EXACT_FLOAT:
             np.copyto(floats, integers)
         else:
             scratch = self._workspace.floats("weighted")
@@ -280,72 +293,53 @@ class FormulaKernel:
             magnitude = 0.51
         return _Operand(integers, floats, magnitude)
 
-    def _accumulate(self, place: int, values: dict[int, _Operand], step: Sum | Product) -> None:
-        if not isinstance(step, Product):
-            raise ValueError("a formula ends with a product")
-        left, right = values[step.left], values[step.right]
-        integers, floats = self._workspace.integers("product"), self._workspace.floats("product")
-        np.multiply(left.integers, right.integers, out=integers)
-        exact, approximate = self._exact[place], self._approximate[place]
-        exact += integers
-        np.multiply(left.floats, right.floats, out=floats)
-        approximate += floats
-        self._largest = max(self._largest, left.magnitude * right.magnitude)
+    def _accumulate(
+        self, place: int, point: int, values: dict[int, _Operand], pairs: dict[int, tuple[Pair, float]]
+    ) -> None:
+        """Add the last step: its products as they are, anything else as a value."""
+        formula, first = self._formula, len(self._formula.sources)
+        last = formula.steps[-1]
+        terms = last.terms if isinstance(last, Sum) else ((first + len(formula.steps) - 1, 1),)
+        for register, weight in terms:
+            if point == INFINITY and formula.degrees[register] < formula.degree:
+                continue
+            if register in self._added:
+                step = formula.steps[register - first]
+                left, right = (
+                    values[each] if each in values else self._at(point, ("once", side), *pairs[each])
+                    for side, each in enumerate(operands(step))
+                )
+                self._add_term(place, left, right, weight)
+            else:
+                self._add_term(place, values[register], None, weight)
+        if isinstance(last, Sum) and last.constant and point != INFINITY:
+            if not self._counts[place]:  # a constant alone: nothing has been written there yet
+                self._exact[place].fill(0)
+                self._approximate[place].fill(0)
+                self._counts[place] = 1
+            self._exact[place] += last.constant
+            self._approximate[place] += last.constant
 
-
-def _operands(step: Sum | Product) -> list[int]:
-    return [register for register, _ in step.terms] if isinstance(step, Sum) else [step.left, step.right]
-
-
-def _linear_steps(formula: Formula) -> dict[int, Sum]:
-    """Return the sums of degree 1 by register: they are made once, on c0 and c1.
-
-    A bare "+ constant" is cheaper at the points, unless another such sum needs it.
-    """
-    sums = {
-        register: step
-        for register, step in enumerate(formula.steps, start=len(formula.sources))
-        if isinstance(step, Sum) and formula.degrees[register] == 1
-    }
-    linear: dict[int, Sum] = {}
-    wanted: set[int] = set()
-    for register, step in sorted(sums.items(), reverse=True):
-        if register in wanted or not _is_shift(step):
-            linear[register] = step
-            wanted.update(_operands(step))
-    return dict(sorted(linear.items()))
-
-
-def _is_shift(step: Sum) -> bool:
-    return len(step.terms) == 1 and step.terms[0][1] == 1
-
-
-@lru_cache(maxsize=16)
-def _interpolation(points: tuple[int, ...]) -> tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]:
-    """Return, for each coefficient, integer weights of the values at ``points`` and their common denominator."""
-    size = len(points)
-    matrix = [
-        [Fraction(int(power == size - 1)) if point == INFINITY else Fraction(point) ** power for power in range(size)]
-        for point in points
-    ]
-    inverse = _inverted(matrix)
-    denominators = tuple(math.lcm(*(value.denominator for value in row)) for row in inverse)
-    rows = tuple(
-        tuple(int(value * denominator) for value in row) for row, denominator in zip(inverse, denominators, strict=True)
-    )
-    return rows, denominators
-
-
-def _inverted(matrix: list[list[Fraction]]) -> list[list[Fraction]]:
-    """Gauss–Jordan."""
-    size = len(matrix)
-    rows = [[*row, *(Fraction(int(i == j)) for j in range(size))] for i, row in enumerate(matrix)]
-    for column in range(size):
-        pivot = next(i for i in range(column, size) if rows[i][column])
-        rows[column], rows[pivot] = rows[pivot], rows[column]
-        rows[column] = [value / rows[column][column] for value in rows[column]]
-        for other in range(size):
-            if other != column and rows[other][column]:
-                factor = rows[other][column]
-                rows[other] = [a - factor * b for a, b in zip(rows[other], rows[column], strict=True)]
-    return [row[size:] for row in rows]
+    def _add_term(self, place: int, left: _Operand, right: _Operand | None, weight: int) -> None:
+        """Add weight·left·right, or weight·left."""
+        first = not self._counts[place]  # nothing is there yet: the sums are not even zero
+        integers = self._exact[place] if first else self._workspace.integers("product")
+        floats = self._approximate[place] if first else self._workspace.floats("product")
+        if right is None:
+            np.multiply(left.integers, weight, out=integers)
+            np.multiply(left.floats, float(weight), out=floats)
+        else:
+            np.multiply(left.integers, right.integers, out=integers)
+            np.multiply(left.floats, right.floats, out=floats)
+            if weight != 1:
+                integers *= weight
+                floats *= float(weight)
+            self._largest = max(self._largest, left.magnitude * right.magnitude * abs(weight))
+        self._counts[place] += 1
+        if first:
+            return
+        if self._counts[place] ** 2 * self._largest >= _ERROR:
+            self._fold(place)
+            self._counts[place] += 1
+        self._exact[place] += integers
+        self._approximate[place] += floats

@@ -56,6 +56,12 @@ class ActiveDataset:
         found = self.find()
         return b"" if found is None else found.held
 
+    @property
+    def blocks(self) -> int:
+        """How many blocks of patients there are; 0 without a dataset."""
+        found = self.find()
+        return 0 if found is None else found.shape.blocks
+
     def _read(self, row: DatasetRow, catalogue: Catalogue) -> KnownDataset:
         header = Header.decode(row.header)
         shape = dataset_shape(header)

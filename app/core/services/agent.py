@@ -141,7 +141,8 @@ class Agent:
         self.owner.end_agent = self._stop.set
         if self.owner.profile.roster is not None:
             try:
-                _ = self.owner.member  # an agent that cannot reach its keys shall say so
+                _ = self.owner.member  # an agent that cannot reach its keys, or compute, shall say so
+                self.owner.try_workers()
             except ConsiliumError:
                 if not self._stop.is_set():  # else the end took its worker processes away while it began
                     raise

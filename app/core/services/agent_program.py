@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from app.core.errors import EnvironmentProblem
+from app.core.preparation.scratch import sweep_leftovers
 from app.core.services import profile as profiles
 from app.core.services.agent import Agent, relay_line
 from app.core.services.carrying import Line
@@ -57,6 +58,7 @@ def run_agent(
     Raises UserError ``agent.no_relay``; EnvironmentProblem ``profile.in_use`` after
     ``patience`` seconds (a command may be running), ``keys.*``, ``keyring.*``.
     """
+    sweep_leftovers()
     profile = _patiently(partial(open_profile or _opened, directory), patience)
     try:
         owner = Owner(profile, program=_PROGRAM)

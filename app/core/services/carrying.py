@@ -145,8 +145,9 @@ def _raising(error: BaseException) -> Callable[[], None]:
 
 def offered_blobs(type_: str, body: Any) -> tuple[tuple[bytes, int], ...]:
     """Return (name, size) of every blob that a message's body, as its reader returns it, offers to its recipients."""
-    if type_ == query_messages.CONTRIBUTION:
-        _, blob = body
+    if type_ in (query_messages.CONTRIBUTION, query_messages.MASKS):
+        _, told = body
+        blob = told.blob if type_ == query_messages.MASKS else told
         return ((blob.name, blob.size),)
     if type_ == catalogue_publishing.PUBLISHED:
         return ((body.blob, body.size),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.core.catalogue.difference import Change, differences
@@ -34,13 +34,17 @@ def changes(before: Catalogue, after: Catalogue) -> dict[str, list[str]]:
 
 
 def consequences(member: Member, after: Catalogue) -> dict[str, Any]:
-    """Return what it means that ``after`` comes into force here, as it travels.
+    """Return what it means that ``after`` comes into force here, as :func:`effects`."""
+    found = member.dataset.find()
+    return effects(member.site.catalogue, after, () if found is None else found.codes)
+
+
+def effects(before: Catalogue, after: Catalogue, held: Iterable[str]) -> dict[str, Any]:
+    """Return what it means that ``after`` follows ``before`` where the active dataset holds ``held``, as it travels.
 
     The number of the ``version`` and of the ``previous`` one, its ``changes`` as :func:`changes`, and as ``unusable``
-    what could not be asked of our active dataset any more.
+    what could not be asked of the dataset any more.
     """
-    found, before = member.dataset.find(), member.site.catalogue
-    held = () if found is None else found.codes
     return {
         "version": after.version,
         "previous": before.version,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from app.core import codec
-from app.core.services import cohorts
+from app.core.federation.roster import MOST_SITES
+from app.core.services import cohorts, shared_cohorts
+from app.core.services.catalogues import ready
 from app.core.services.commands import Context, Result, Values, command
 from app.core.store.cohorts import CohortRow, DraftRow
 
@@ -57,6 +59,67 @@ def delete(context: Context, values: Values) -> Result:
     name = values.string("name", 200)
     values.done()
     return {"name": name, "versions": cohorts.delete(context.profile.store, name)}
+
+
+@command("cohort.export")
+def export(context: Context, values: Values) -> Result:
+    """Write a saved cohort to the file ``path``; ``version`` 0 is the latest, an existing file may be ``replace``d."""
+    name, version = values.string("name", 200), values.number("version", 0, 1 << 31)
+    path, replace = values.path("path"), values.flag("replace")
+    values.done()
+    store, catalogue = context.profile.store, context.owner.member.site.catalogue
+    row = shared_cohorts.export(store, catalogue, name, path, version=version or None, replace=replace)
+    return {**_cohort(row), "path": str(path)}
+
+
+@command("cohort.import")
+def import_(context: Context, values: Values) -> Result:
+    """Save the cohort in the file ``path``, as ``to`` unless that is empty.
+
+    ``anyway`` takes it also where a variable has another meaning here; these are returned as ``meaning``.
+    """
+    path, to, anyway = values.path("path"), values.string("to", 200), values.flag("anyway")
+    values.done()
+    row, found = shared_cohorts.import_file(context.owner.member, path, to=to, anyway=anyway)
+    return {**_cohort(row), "meaning": found["meaning"]}
+
+
+@command("cohort.share", online=True)
+def share(context: Context, values: Values) -> Result:
+    """Offer a saved cohort to ``sites`` (names; none: all others); see :func:`.shared_cohorts.share`."""
+    name, sites = values.string("name", 200), values.items("sites", MOST_SITES)
+    values.done()
+    if not all(isinstance(each, str) for each in sites):
+        values.refuse("sites")
+    member = ready(context.owner.member)
+    found = shared_cohorts.share(member, name, sites)
+    member.advance()
+    return found
+
+
+@command("cohort.shared", passive=True)
+def shared(context: Context, values: Values) -> Result:
+    """Return what other sites offer; see :func:`.shared_cohorts.offered`."""
+    values.done()
+    return {"cohorts": shared_cohorts.offered(context.owner.member)}
+
+
+@command("cohort.accept")
+def accept(context: Context, values: Values) -> Result:
+    """Save what ``site`` offers as ``name``, as ``to`` unless that is empty; as ``cohort.import``."""
+    site, name = values.string("site", 200), values.string("name", 200)
+    to, anyway = values.string("to", 200), values.flag("anyway")
+    values.done()
+    row, found = shared_cohorts.accept(context.owner.member, site, name, to=to, anyway=anyway)
+    return {**_cohort(row), "meaning": found["meaning"]}
+
+
+@command("cohort.decline")
+def decline(context: Context, values: Values) -> Result:
+    """Remove what ``site`` offers as ``name``."""
+    site, name = values.string("site", 200), values.string("name", 200)
+    values.done()
+    return {"name": shared_cohorts.decline(context.owner.member, site, name)}
 
 
 @command("draft.save")

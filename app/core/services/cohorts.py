@@ -6,16 +6,18 @@ only when somebody saves it again. A query that uses one is expanded when it is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from app.core import codec
 from app.core.catalogue.model import Catalogue
 from app.core.errors import UserError
 from app.core.query.model import Cohort, Query, expanded
 from app.core.query.text import format as format_cohort
-from app.core.query.text import parse
-from app.core.store.cohorts import CohortRow, DraftRow
+from app.core.query.text import format_query, parse, parse_query
+from app.core.store.cohorts import MAX_NAME, CohortRow, DraftRow, is_name
 from app.core.store.profile import Profile
 
-MAX_NAME = 100
 MAX_DRAFT = 20_000
 MAX_SETTINGS = 4096
 KEPT_DRAFTS = 50
@@ -28,7 +30,11 @@ def save(store: Profile, catalogue: Catalogue, name: str, text: str, now: int) -
 
     Raises UserError ``cohort.bad_name``, and as ``query.text.parse``. What is the same as the latest is not kept twice.
     """
-    cohort = expanded(read(store, catalogue, text))
+    return keep(store, catalogue, name, expanded(read(store, catalogue, text)), now)
+
+
+def keep(store: Profile, catalogue: Catalogue, name: str, cohort: Cohort, now: int) -> CohortRow:
+    """Save a cohort without saved cohorts in it, as :func:`save`; raises UserError ``cohort.bad_name``."""
     query, latest = Query(cohort).to_cbor(), store.cohorts.get(named(name))
     if latest is not None and latest.query == query:
         return latest
@@ -38,7 +44,7 @@ def save(store: Profile, catalogue: Catalogue, name: str, text: str, now: int) -
 def named(name: str) -> str:
     """Return a name without spaces around it; raises UserError ``cohort.bad_name`` for what cannot be one."""
     bare = name.strip()
-    if not 1 <= len(bare) <= MAX_NAME or not bare.isprintable() or set(bare) & set('"“”'):
+    if not is_name(bare):
         raise UserError("cohort.bad_name", name=bare[:MAX_NAME], most=MAX_NAME)
     return bare
 
@@ -66,19 +72,29 @@ def delete(store: Profile, name: str) -> int:
 
 def read(store: Profile, catalogue: Catalogue, text: str) -> Cohort:
     """Read a text form that may use saved cohorts; raises as ``query.text.parse``."""
+    return parse(text, catalogue, _definitions(store))
+
+
+def _definitions(store: Profile) -> Callable[[str], Cohort | None]:
+    """Return what finds the latest definition of a saved cohort by its name."""
 
     def definition(name: str) -> Cohort | None:
         row = store.cohorts.get(name.strip())
         return None if row is None else Query.from_cbor(row.query).cohort
 
-    return parse(text, catalogue, definition)
+    return definition
+
+
+def read_query(store: Profile, catalogue: Catalogue, text: str) -> Query:
+    """Read the text form of a whole question that may use saved cohorts; raises as ``query.text.parse_query``."""
+    return parse_query(text, catalogue, _definitions(store))
 
 
 def question(store: Profile, catalogue: Catalogue, text: str) -> tuple[str, Query]:
     """Return what ``text`` asks, and the text that says so for ever: without names whose meaning may change."""
-    cohort = read(store, catalogue, text)
-    bare = expanded(cohort)
-    return text if bare == cohort else format_cohort(bare, catalogue), Query(bare)
+    query = read_query(store, catalogue, text)
+    bare = replace(query, cohort=expanded(query.cohort))
+    return text if bare == query else format_query(bare, catalogue), bare
 
 
 # --- the draft ----------------------------------------------------------------------------------------------------

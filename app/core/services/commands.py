@@ -159,12 +159,17 @@ def command(name: str, *, online: bool = False, passive: bool = False) -> Callab
 def find(name: str) -> Command:
     """Return a command, loading all that there are first. Raises UserError ``owner.unknown_command``."""
     from app.core.services import (  # noqa: PLC0415  (a client does without what they bring; they register)
+        audit_commands,  # noqa: F401
+        budget_commands,  # noqa: F401
         catalogue_commands,  # noqa: F401
         cohort_commands,  # noqa: F401
         data_commands,  # noqa: F401
         federation_commands,  # noqa: F401
         keys_commands,  # noqa: F401
         owner_commands,  # noqa: F401
+        people_commands,  # noqa: F401
+        policy_commands,  # noqa: F401
+        project_commands,  # noqa: F401
         query_commands,  # noqa: F401
         relay_commands,  # noqa: F401
         request_commands,  # noqa: F401

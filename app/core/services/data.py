@@ -11,13 +11,14 @@ from app.core.clock import Clock, SystemClock
 from app.core.crypto import parameters as registry
 from app.core.crypto.identity import MemberKey
 from app.core.errors import ProtocolViolation, UserError
+from app.core.federation import audit
 from app.core.federation.known_catalogues import KnownCatalogues
 from app.core.federation.public_file import PublicFederation, load_public_file
 from app.core.jobs.job import Job, at_once
 from app.core.preparation.report import Report, read_report
 from app.core.store.datasets import DatasetRow
 from app.core.store.documents import REPORT_PURPOSE, Header, fingerprint, fingerprint_words
-from app.core.store.importing import Expected, Imported, Steps, check_belongs, importing, verify_residues
+from app.core.store.importing import Expected, Imported, Note, Steps, check_belongs, importing, verify_residues
 from app.core.store.package import Package, open_package
 from app.core.store.profile import Profile
 
@@ -108,11 +109,26 @@ def importing_dataset(
     now = (clock or SystemClock()).now()
     known = KnownCatalogues(profile.store, federation.roster.catalogue_hash)
     expected = replace(_expected(federation), others=known.others())
-    done = yield from importing(path, profile.store, expected, now=now, preparer=preparer, job=job)
+    note = noting(profile, "data.imported", clock)
+    done = yield from importing(path, profile.store, expected, now=now, preparer=preparer, job=job, note=note)
     if not done.already or done.dataset.active:
         return done
-    profile.store.datasets.activate(done.dataset.id)  # importing an earlier version again is the way back to it
+    with profile.store.database.atomic():
+        profile.store.datasets.activate(done.dataset.id)  # importing an earlier version again is the way back to it
+        noting(profile, "data.activated", clock)(done.dataset)
     return replace(done, dataset=replace(done.dataset, active=True))
+
+
+def noting(profile: DataProfile, kind: str, clock: Clock | None = None) -> Note:
+    """Return what adds a record about a dataset version to the audit trail."""
+
+    def note(row: DatasetRow) -> None:
+        columns = len(Header.decode(row.header).columns)
+        what = {"dataset": row.id, "version": row.version, "columns": columns, "manifest": row.manifest_hash}
+        entry = audit.Entry(what={**what, "preparer": fingerprint(row.preparer)})
+        audit.record_as(profile.store, profile.member_key, clock or SystemClock(), kind, entry)
+
+    return note
 
 
 def _check_ours(package: Package, key: MemberKey) -> None:
@@ -135,7 +151,13 @@ def open_report(profile: ReportProfile, dataset: DatasetRow) -> Report:
 
 
 def _expected(federation: PublicFederation) -> Expected:
-    return Expected(federation.federation_id, federation.transcript, federation.catalogue, federation.parameters)
+    return Expected(
+        federation.federation_id,
+        federation.transcript,
+        federation.catalogue,
+        federation.parameters,
+        extraction=federation.extraction,
+    )
 
 
 def _inspection(package: Package) -> Inspection:

@@ -107,7 +107,9 @@ def activate(context: Context, values: Values) -> Result:
     """Answer from ``dataset`` (the beginning of its id) from now on."""
     row = datasets.find_dataset(context.profile.store, values.text("dataset", _ID))
     values.done()
-    context.profile.store.datasets.activate(row.id)
+    with context.profile.store.database.atomic():
+        context.profile.store.datasets.activate(row.id)
+        service.noting(context.profile, "data.activated", context.profile.clock)(row)
     return {"dataset": row.id.hex(), "version": row.version, "active": True}
 
 
@@ -116,7 +118,8 @@ def remove(context: Context, values: Values) -> Result:
     """Delete ``dataset`` (the beginning of the id of a version or an unfinished import); the active with ``force``."""
     named, force = values.text("dataset", _ID), values.flag("force")
     values.done()
-    return {"freed": datasets.remove(context.profile.store, named, force=force)}
+    note = service.noting(context.profile, "data.removed", context.profile.clock)
+    return {"freed": datasets.remove(context.profile.store, named, force=force, note=note)}
 
 
 def _now_and_then(steps: importing.Steps[T]) -> Generator[float, None, T]:

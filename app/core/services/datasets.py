@@ -17,7 +17,7 @@ from app.core.preparation.report import Report, VariableReport
 from app.core.services.data import ReportProfile, open_report
 from app.core.store.datasets import DatasetRow, ImportRow
 from app.core.store.documents import Header, SealedColumn
-from app.core.store.importing import Steps, abandon_import, remove_dataset, verifying
+from app.core.store.importing import Note, Steps, abandon_import, remove_dataset, verifying
 from app.core.store.package import open_package
 from app.core.store.profile import Profile
 
@@ -137,11 +137,11 @@ def checking(profile: Profile, row: DatasetRow, job: Job) -> Steps[int]:
     return _size(path)
 
 
-def remove(profile: Profile, named: str, *, force: bool) -> int:
+def remove(profile: Profile, named: str, *, force: bool, note: Note | None = None) -> int:
     """Delete a version, or what an interrupted import has copied, and return how many bytes that frees.
 
-    The active version goes only with ``force``: the site then has none. Raises UserError ``dataset.not_found``,
-    ``dataset.active``, ``dataset.import_running``.
+    The active version goes only with ``force``: the site then has none. ``note`` is told of a version that goes.
+    Raises UserError ``dataset.not_found``, ``dataset.active``, ``dataset.import_running``.
     """
     unfinished = [each.id for each in profile.imports.all() if named and each.id.hex().startswith(named.lower())]
     if len(unfinished) == 1:
@@ -153,7 +153,7 @@ def remove(profile: Profile, named: str, *, force: bool) -> int:
     row = find_dataset(profile, named)
     path = profile.dataset_path(row.id)
     freed = _size(path)
-    remove_dataset(profile, row.id, active_too=force)
+    remove_dataset(profile, row.id, active_too=force, note=note)
     return freed
 
 

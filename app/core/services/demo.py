@@ -7,7 +7,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -15,16 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from app import __version__
+from app.core.analysis.results import Estimate, withheld_of
 from app.core.catalogue.file import load_catalogue
 from app.core.catalogue.model import Catalogue
 from app.core.crypto.parameters import STANDARD_1
 from app.core.crypto.private_keyring import PrivateSecretService
+from app.core.disclosure.policy import Policy
+from app.core.disclosure.showing import Rules, show_count
 from app.core.errors import EnvironmentProblem, PeerProblem, UserError
 from app.core.federation.roster import LEAST_SITES, default_quorum
 from app.core.files import private_directory, write_atomic
 from app.core.jobs.job import Job
-from app.core.query.oracle import count
-from app.core.query.text import parse
+from app.core.query.canonical import canonical_query
+from app.core.query.cells import cells_of
+from app.core.query.oracle import Row, count, numbers
+from app.core.query.text import parse, parse_query
 from app.core.secret import SecretBytes
 from app.core.services import demo_data
 from app.core.services.connect import Site, connect
@@ -66,17 +71,45 @@ QUESTIONS: tuple[tuple[str, Fraction | None], ...] = (
     ("follow_up >= 365 and sex = female", EPSILON),
 )
 
+ANALYSES = (
+    "survival os by sex",
+    "table ecog x sex where age >= 50",
+    "regress weight_loss on age, meal_calories",
+)
+
 
 @dataclass(frozen=True)
 class DemoAnswer:
-    """One question's outcome. ``seconds`` is from asking to the opened number."""
+    """One question's outcome. ``seconds`` is from asking to the opened number.
+
+    ``released`` is None where the policy withholds it: then it is fewer than ``least``. An exact one is ``right`` if it
+    is the truth, or withheld as the truth would be.
+    """
 
     text: str
     truth: int
-    released: int
+    released: int | None
+    least: int
+    right: bool
     exact: bool
     noise_scale: float
     half_width: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class DemoAnalysis:
+    """An analysis' outcome: whether everything in it is as on the pooled clear data, ``numbers`` of them opened.
+
+    ``medians`` are those of survival in days, by group; of a ``coarsened`` curve each is the end of a period that was
+    joined with others because few patients are in it.
+    """
+
+    text: str
+    right: bool
+    numbers: int
+    medians: dict[str, float | None]
+    coarsened: bool
     seconds: float
 
 
@@ -92,6 +125,7 @@ class DemoReport:
     keyring: str
     relay: str
     queries: list[DemoAnswer]
+    analyses: list[DemoAnalysis]
     phases: dict[str, float]
 
     def to_plain(self) -> dict[str, Any]:
@@ -109,6 +143,7 @@ class Narrator:
     begin: Callable[[str, dict[str, object]], None] = lambda _step, _params: None
     done: Callable[[str, float], None] = lambda _phase, _seconds: None
     answered: Callable[[DemoAnswer], None] = lambda _answer: None
+    analysed: Callable[[DemoAnalysis], None] = lambda _analysis: None
 
 
 @dataclass
@@ -143,7 +178,11 @@ class Demo:
                 packages = hospitals.prepare(data, sites[0], Job())
             with self._phase("import", phases):
                 hospitals.import_(sites, packages, Job())
-            answers = self._ask(sites[0], data, load_catalogue(catalogue()), phases)
+            for site in sites:  # exact products of two numbers are too large to be told as one total
+                site.call("policy.set", {"per_site": True})
+            agreed = load_catalogue(catalogue())
+            answers = self._ask(sites[0], data, agreed, phases)
+            analyses = self._analyse(sites[0], data, agreed, phases)
             return DemoReport(
                 version=__version__,
                 parameters=STANDARD_1.name,
@@ -153,6 +192,7 @@ class Demo:
                 keyring=keyring,
                 relay=network.url,
                 queries=answers,
+                analyses=analyses,
                 phases={name: round(seconds, 3) for name, seconds in phases.items()},
             )
 
@@ -186,12 +226,17 @@ class Demo:
                 counted = found["answer"]
                 if counted is None:
                     raise PeerProblem("query.failed", reason=str(found["code"]))
+                truth, exact = count(parse(text, catalogue), rows, catalogue), bool(counted["exact"])
+                withheld = withheld_of(counted["count"])
+                told = counted["count"] if withheld is None else withheld
                 answers.append(
                     DemoAnswer(
                         text=text,
-                        truth=count(parse(text, catalogue), rows, catalogue),
-                        released=int(counted["count"]),
-                        exact=bool(counted["exact"]),
+                        truth=truth,
+                        released=None if withheld else int(counted["count"]),
+                        least=withheld.least if withheld else 0,
+                        right=not exact or told == show_count([truth], _rules(), per_site=False, noised=False),
+                        exact=exact,
                         noise_scale=float(counted["noise_scale"]),
                         half_width=int(counted["half_width"]),
                         seconds=round(seconds, 3),
@@ -199,6 +244,53 @@ class Demo:
                 )
                 self.narrator.answered(answers[-1])
         return answers
+
+    def _analyse(
+        self, asker: Site, data: DemoData, catalogue: Catalogue, phases: dict[str, float]
+    ) -> list[DemoAnalysis]:
+        rows, analyses = data.rows(), []
+        with self._phase("analyses", phases):
+            for text in ANALYSES:
+                started = time.perf_counter()
+                found = asker.call("query.run", _request(text, None))
+                seconds = time.perf_counter() - started
+                if found["answer"] is None:
+                    raise PeerProblem("query.failed", reason=str(found["code"]))
+                [total] = found["answer"]["results"]
+                expected, numbers = truth_of(text, rows, catalogue)
+                curves = total["result"].get("curves", [])
+                analyses.append(
+                    DemoAnalysis(
+                        text=text,
+                        right=total["result"] == expected,
+                        numbers=numbers,
+                        medians={curve["key"]: Estimate.from_plain(curve["median"]).value for curve in curves},
+                        coarsened="coarsened" in total["result"]["notes"],
+                        seconds=round(seconds, 3),
+                    )
+                )
+                self.narrator.analysed(analyses[-1])
+        return analyses
+
+
+def truth_of(text: str, rows: Sequence[Row], catalogue: Catalogue) -> tuple[dict[str, Any], int]:
+    """Return what an analysis must say of clear patients, as it travels, and how many numbers it opens.
+
+    Small numbers are withheld as the policy wants it that a new site has.
+    """
+    from app.core.services.answers import exact_result  # noqa: PLC0415 - brings scipy and more, late
+
+    query = parse_query(text, catalogue)
+    canonical = canonical_query(query, catalogue)
+    cells = cells_of(canonical, catalogue)
+    return exact_result(query, catalogue, cells, tuple(numbers(canonical, rows, catalogue)), _rules()), len(cells.cells)
+
+
+def _rules() -> Rules:
+    """Return what may be shown by the policy of a new site."""
+    from app.core.services.answers import rules_by  # noqa: PLC0415 - as above
+
+    return rules_by(Policy.default(LEAST_SITES))
 
 
 def _request(text: str, epsilon: Fraction | None) -> dict[str, object]:

@@ -1,24 +1,26 @@
 """The demo's clear data: the NCCTG lung cancer study split over its institutions, or a generated cohort like it.
 
-The study (228 patients, 18 institutions; Loprinzi et al., J Clin Oncol 1994) is public and ships with lifelines.
-Each row is
-written as a hospital's own export would look, with the study's column names, and also read straight into the
-catalogue's values: the truth that the demo compares with never passes through mapping, sealing or cryptography.
+The study (228 patients, 18 institutions; Loprinzi et al., J Clin Oncol 1994) is public: ``resources/demo/lung.csv``,
+from where and under which terms says ``resources/licences/lung.md``. Each row is written as a hospital's own export
+would look, with the study's column names, and also read straight into the catalogue's values: the truth that the demo
+compares with never passes through mapping, sealing or cryptography.
 """
 
 from __future__ import annotations
 
 import csv
-import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
+from app.core.catalogue.scales import FollowUp
 from app.core.errors import UserError
 from app.core.files import write_atomic
+from app.core.paths import resource
 from app.core.query.oracle import Row
 
 COLUMNS = (
@@ -75,6 +77,7 @@ class Patient:
             "weight_loss": self.weight_loss,
             "follow_up": self.days,
             "died": self.died,
+            "os": FollowUp(Decimal(self.days), self.died),
         }
 
     def cells(self, identifier: str) -> list[str]:
@@ -119,9 +122,8 @@ def lung_study(sites: int) -> DemoData:
     The largest institutions are placed first, each with the site that is smallest so far. The one patient without an
     institution goes to the first site. Raises UserError ``demo.too_many_sites`` for more sites than institutions.
     """
-    from lifelines.datasets import load_lung  # noqa: PLC0415 - brings pandas with it
-
-    patients = [_from_study(record) for record in load_lung().to_dict("records")]
+    with open(resource("demo", "lung.csv"), encoding="ascii", newline="") as file:
+        patients = [_from_study(record) for record in csv.DictReader(file)]
     sizes = Counter(patient.institution for patient in patients if patient.institution is not None)
     if sites > len(sizes):
         raise UserError("demo.too_many_sites", sites=sites, most=len(sizes))
@@ -154,9 +156,9 @@ def write_export(patients: Sequence[Patient], path: Path) -> None:
     write_atomic(path, text.getvalue().encode())
 
 
-def _from_study(record: dict[str, float]) -> Patient:
+def _from_study(record: Mapping[str, str]) -> Patient:
     def number(name: str) -> int | None:
-        return None if math.isnan(record[name]) else int(record[name])
+        return int(float(record[name])) if record[name] else None
 
     return Patient(
         institution=number("inst"),
@@ -168,7 +170,7 @@ def _from_study(record: dict[str, float]) -> Patient:
         calories=number("meal.cal"),
         weight_loss=number("wt.loss"),
         days=int(record["time"]),
-        died=record["status"] == 1,
+        died=record["status"] == "1",
     )
 
 

@@ -11,7 +11,7 @@ from app.core.federation.contributing import openers_of
 from app.core.preparation.depth import DEFAULT_RESIDUES
 from app.core.query import explaining
 from app.core.query.explaining import Explanation, supposed_dataset
-from app.core.query.model import Query, codes
+from app.core.query.model import Query
 from app.core.query.plan import DatasetShape
 from app.core.services import cohorts
 from app.core.services.member import Member
@@ -19,8 +19,8 @@ from app.core.services.member import Member
 _LACKING = ("query.variable_not_in_dataset", "query.variable_differs", "query.dataset_too_old")
 
 
-def explain(member: Member, text: str) -> dict[str, Any]:
-    """Return what ``text`` asks, as it travels.
+def explain(member: Member, text: str, *, per_site: bool = False) -> dict[str, Any]:
+    """Return what ``text`` asks, as it travels; ``per_site``: each site's numbers are to be told.
 
     ``problem`` is why it cannot be asked, with the place of a mistake in the text, or None. ``explained`` is the plan
     in numbers (see :meth:`Explanation.to_plain`), None if there is a problem; ``supposed`` is whether that is for a
@@ -30,7 +30,7 @@ def explain(member: Member, text: str) -> dict[str, Any]:
     catalogue, query, found, problem = member.site.catalogue, None, None, None
     supposed = False
     try:
-        query = Query(cohorts.read(member.site.profile, catalogue, text))
+        query = replace(cohorts.read_query(member.site.profile, catalogue, text), per_site=per_site)
         found, supposed = _planned(member, query)
     except UserError as error:
         problem = {"code": error.code, "params": dict(error.params)}
@@ -61,7 +61,8 @@ def _planned(member: Member, query: Query) -> tuple[Explanation, bool]:
 def _supposed(member: Member, query: Query, own: DatasetShape | None) -> DatasetShape:
     residues, blocks = (DEFAULT_RESIDUES, 1) if own is None else (own.residues, own.blocks)
     site = member.site
-    return supposed_dataset(site.catalogue, site.roster.parameters, residues, blocks, codes(query.cohort))
+    supposed = supposed_dataset(site.catalogue, site.roster.parameters, residues, blocks, query.codes)
+    return supposed if own is None else replace(supposed, columns_per_ciphertext=own.columns_per_ciphertext)
 
 
 def part_of(catalogue: Catalogue, query: Query) -> Catalogue:
@@ -69,14 +70,14 @@ def part_of(catalogue: Catalogue, query: Query) -> Catalogue:
 
     Without what it does not have: the query of another site may be about a version that has not come yet.
     """
-    found = map(catalogue.find, codes(query.cohort))
+    found = map(catalogue.find, query.codes)
     used = tuple(variable for variable in found if variable is not None)
     alone = tuple(replace(variable, parents=()) for variable in used)
     return Catalogue(catalogue.name, catalogue.version, alone) if used else catalogue
 
 
 def _by_site(member: Member, query: Query) -> list[dict[str, Any]]:
-    used = codes(query.cohort)
+    used = query.codes
     return [
         {
             "site": each.site,

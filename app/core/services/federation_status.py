@@ -11,12 +11,12 @@ from typing import Any
 
 from app.core import codec
 from app.core.crypto import parameters as registry
-from app.core.crypto.parameters import ParameterSet
+from app.core.crypto.parameters import EXTRACTION_PRIMES, ParameterSet
 from app.core.errors import PeerProblem
 from app.core.federation import ceremony as ceremonies
 from app.core.federation import ceremony_messages, news, rounds
 from app.core.federation.ceremony import Ceremony, CeremonyStatus
-from app.core.federation.ceremony_work import share_shape
+from app.core.federation.ceremony_work import share_shapes
 from app.core.federation.joining import INSTALLED, PROPOSED, SIGNED
 from app.core.federation.joining_creator import (
     CreatorDesk,
@@ -123,10 +123,13 @@ class FederationStatus:
         return tuple(each.name for each in self.sites if each.name in names)
 
 
-def traffic(parameters: ParameterSet, sites: int) -> int:
-    """Return how many bytes each of ``sites`` sites sends and receives in the ceremony: its shares, and the others'."""
+def traffic(parameters: ParameterSet, sites: int, extraction: int = EXTRACTION_PRIMES) -> int:
+    """Return how many bytes each of ``sites`` sites sends and receives in the ceremony: its shares, and the others'.
+
+    ``extraction`` is the level of the keys that extract columns, 0 for a ceremony that makes none.
+    """
     polynomial = parameters.ring_degree * _COEFFICIENT
-    shapes = [share_shape(parameters, round_) for round_ in _KEY_ROUNDS]
+    shapes = [shape for round_ in _KEY_ROUNDS for shape in share_shapes(parameters, round_, extraction)]
     return sites * sum(len(primes) * count * polynomial for primes, count in shapes)
 
 
@@ -260,7 +263,7 @@ def _of_roster(
         ),
         "quorum": roster.quorum,
         "of": len(roster.sites),
-        "traffic": traffic(roster.parameters, len(roster.sites)),
+        "traffic": traffic(roster.parameters, len(roster.sites), roster.extraction),
     }
 
 

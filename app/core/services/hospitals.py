@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.core.crypto.secret_store import SecretStore
@@ -40,7 +40,8 @@ class Hospitals:
     """Hospitals with these ``names`` below ``directory``; the first creates the federation.
 
     ``passphrase`` None keeps their keys in the keyring, else in files. ``pretend`` marks their profiles as pretended.
-    Every step takes a job, and raises Cancelled and what its parts raise.
+    ``agreed`` is the file of the catalogue that they agree on. Every step takes a job, and raises Cancelled and what
+    its parts raise.
     """
 
     directory: Path
@@ -48,6 +49,7 @@ class Hospitals:
     network: Network
     passphrase: PassphraseSource | None
     pretend: bool = False
+    agreed: Path = field(default_factory=lambda: resource("demo", "lung.catalogue.toml"))
 
     @property
     def places(self) -> list[Path]:
@@ -71,7 +73,7 @@ class Hospitals:
             "trust": self.network.authority,
             "code": self.network.new_code(),
             "name": federation,
-            "catalogue": str(catalogue()),
+            "catalogue": str(self.agreed),
             "quorum": quorum,
         }
         with connect(self.places[0]) as creator:

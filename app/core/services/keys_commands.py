@@ -103,6 +103,7 @@ def _restored(context: Context, values: Values, recovered: Recovered) -> Result:
     if check:
         return {"verdict": "right", "restored": False}
     done = service.restore(context.profile, recovered, replace=replace)
+    context.profile.record("key.restored", what={"root_was_there": done.root_was_there, "written": list(done.written)})
     return {
         "verdict": "right",
         "restored": not done.root_was_there or bool(done.written),

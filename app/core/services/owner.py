@@ -15,10 +15,11 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from app.core import log
+from app.core.crypto import self_test
 from app.core.errors import Bug, ConsiliumError, EnvironmentProblem, PeerProblem, UserError
 from app.core.federation.relay_protocol import Presence
 from app.core.jobs.job import Cancelled
-from app.core.jobs.pool import WorkerPool
+from app.core.jobs.pool import WorkerPool, outcome
 from app.core.services import commands
 from app.core.services.commands import Command, Context, Steps, Values, Waiting
 from app.core.services.local_address import Address
@@ -69,7 +70,7 @@ class Owner:
         address: Address | None = None,
     ) -> None:
         self.profile = profile
-        self.executor: Executor = executor or WorkerPool()
+        self.executor: Executor = executor or WorkerPool(first=self_test.ensure)
         self.carrier: Carrier | None = None
         self.go_online: Callable[[], object] = _no_line
         """Makes :attr:`carrier`; called before the first online command."""
@@ -109,6 +110,13 @@ class Owner:
         if self._member is None or self._member.site.roster.hash != roster.hash:
             self._member = Member(self.profile, self.executor, self, lambda: self.soon(self.stir))
         return self._member
+
+    def try_workers(self) -> None:
+        """See now whether workers can compute; raises EnvironmentProblem ``crypto.self_test_failed``, ``worker.*``.
+
+        Otherwise the first computation finds out: most commands compute nothing.
+        """
+        outcome(self.executor.submit(self_test.ensure))
 
     def send(self, envelope: bytes, recipients: tuple[int, ...]) -> None:
         """Refuse: messages leave through the outbox, which the agent empties."""

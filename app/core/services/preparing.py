@@ -15,6 +15,7 @@ from pathlib import Path
 from app.core.catalogue.file import load_catalogue
 from app.core.catalogue.model import Catalogue
 from app.core.clock import Clock, SystemClock
+from app.core.crypto.parameters import MOST_COLUMNS
 from app.core.crypto.secret_store import SecretStore
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.federation.public_file import PublicFederation, load_public_file
@@ -23,7 +24,6 @@ from app.core.jobs.job import Job
 from app.core.jobs.pool import WorkerPool, available_cores
 from app.core.preparation import depth
 from app.core.preparation.column_contents import StagedContents
-from app.core.preparation.depth import DEFAULT_RESIDUES
 from app.core.preparation.encrypting import begin_worker
 from app.core.preparation.identifiers import Identifier, TableColumn, find_identifiers
 from app.core.preparation.mapping import Mapping as MappingFile
@@ -36,7 +36,7 @@ from app.core.preparation.problem_groups import Group, groups
 from app.core.preparation.reading import read_staged, settings_of
 from app.core.preparation.recontact import extended, read_recontact, write_recontact
 from app.core.preparation.report import make_report, read_report
-from app.core.preparation.sealing import Target, in_flight, refuse_existing, seal_table, worker_arguments
+from app.core.preparation.sealing import Target, in_flight, refuse_existing, seal_table, sharing_of, worker_arguments
 from app.core.preparation.sources.source import Staged
 from app.core.preparation.table import ClearTable
 from app.core.preparation.used_columns import (
@@ -146,20 +146,22 @@ def prepare(
     secrets: Callable[[], SecretStore],
     files: Files | None = None,
     confirmed: Collection[str] = (),
-    residues: int = DEFAULT_RESIDUES,
+    residues: int | None = None,
     skip_bad_rows: bool = False,
     restart: bool = False,
     recontact: RecontactFile | None = None,
+    share_ciphertexts: bool = True,
     workers: int | None = None,
     clock: Clock | None = None,
     job: Job | None = None,
 ) -> Prepared:
     """Seal what :func:`check` reads for the site that the mapping names; needs no network or profile.
 
-    An interrupted preparation goes on where it stopped; ``restart`` throws away what it had sealed. ``secrets``, which
-    is asked for when all files were read, keeps the preparer's key. Raises as :func:`check` and :func:`seal_table`;
-    Refused for rows that cannot be used unless ``skip_bad_rows``, and for identifiers; UserError
-    ``mapping.unknown_site``.
+    ``residues`` None is what :func:`choices` recommends. Where the patients are few and the federation's keys allow it,
+    columns share ciphertexts, unless ``share_ciphertexts`` forbids it. An interrupted preparation goes on where it
+    stopped; ``restart`` throws away what it had sealed. ``secrets``, which is asked for when all files were read, keeps
+    the preparer's key. Raises as :func:`check` and :func:`seal_table`; Refused for rows that cannot be used unless
+    ``skip_bad_rows``, and for identifiers; UserError ``mapping.unknown_site``.
     """
     job, clock, began = job or Job(), clock or SystemClock(), time.monotonic()
     refuse_existing(output)
@@ -176,7 +178,8 @@ def prepare(
         write_seen(seen_path(mapping_file), reading.seen)
     if restart:
         remove_work(work_path(output))
-    header = _seal(table, _target(federation, site, residues), output, preparer, workers, clock, job)
+    target = _target(federation, site, table.patients, residues, share_ciphertexts=share_ciphertexts)
+    header = _seal(table, target, output, preparer, workers, clock, job)
     return Prepared(
         header=header,
         checked=checked,
@@ -194,7 +197,13 @@ def choices(
     """Return what it would mean to store so many residues of the dataset. Raises as :func:`check`."""
     federation = load_public_file(federation_file)
     table = check(mapping_file, federation.catalogue, files=files, job=job).table
-    return depth.choices(table.patients, len(table.columns), federation.parameters, cores=available_cores())
+    return depth.choices(
+        table.patients,
+        len(table.columns),
+        federation.parameters,
+        cores=available_cores(),
+        sharing=_most_sharing(federation),
+    )
 
 
 def inputs(mapping_file: Path, files: Files) -> set[Path]:
@@ -301,7 +310,8 @@ def _seal(
     job: Job,
 ) -> Header:
     blocks = -(-table.patients // target.parameters.slots)
-    count = max(1, min(workers or available_cores(), blocks * len(table.columns)))
+    groups = -(-len(table.columns) // sharing_of(target, table.patients))
+    count = max(1, min(workers or available_cores(), blocks * groups))
     with WorkerPool(count, begin_worker, worker_arguments(target)) as pool:
         return seal_table(
             table,
@@ -315,15 +325,25 @@ def _seal(
         )
 
 
-def _target(federation: PublicFederation, site: Site, residues: int) -> Target:
+def _most_sharing(federation: PublicFederation) -> int:
+    """Return how many columns may share a ciphertext: a federation from before has no keys to extract them."""
+    return MOST_COLUMNS if federation.extraction else 1
+
+
+def _target(
+    federation: PublicFederation, site: Site, patients: int, residues: int | None, *, share_ciphertexts: bool
+) -> Target:
+    parameters, most = federation.parameters, _most_sharing(federation) if share_ciphertexts else 1
+    sharing = min(most, parameters.columns_per_ciphertext(patients))
     return Target(
         federation=federation.federation_id,
         transcript=federation.transcript,
         catalogue=federation.catalogue.hash,
-        parameters=federation.parameters,
+        parameters=parameters,
         public_key=federation.public_key,
         site=site.key,
-        residues=residues,
+        residues=depth.default_residues(sharing, parameters.levels) if residues is None else residues,
+        sharing=sharing,
     )
 
 

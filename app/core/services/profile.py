@@ -10,9 +10,9 @@ from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from app.core import codec
+from app.core import codec, paths
 from app.core.catalogue.model import Catalogue
 from app.core.clock import Clock, SystemClock
 from app.core.crypto.identity import MemberKey, MemberPublicKey
@@ -20,6 +20,8 @@ from app.core.crypto.passphrase import passphrase_from_file
 from app.core.crypto.secret_store import SecretStore
 from app.core.crypto.vault import PassphraseFile, StorageCipher, open_keyring
 from app.core.errors import Bug, EnvironmentProblem, UserError
+from app.core.federation import audit
+from app.core.federation.audit import Entry
 from app.core.federation.known_catalogues import FIRST, KnownCatalogues
 from app.core.federation.local_site import LocalSite
 from app.core.federation.public_file import PublicFederation, load_public_file
@@ -29,8 +31,10 @@ from app.core.secret import SecretBytes
 from app.core.store.profile import Profile
 
 PASSPHRASE_VARIABLE = "CONSILIUM_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
+CREDENTIALS_VARIABLE, CREDENTIAL = "CREDENTIALS_DIRECTORY", "consilium-passphrase"
+"""Where systemd puts a service's credentials, and the name of ours."""
 
-_NAME, _CONTACT, _MEMBER = "site name", "site contact", "member key"
+_NAME, _CONTACT, MEMBER = "site name", "site contact", "member key"
 PRETEND = "pretend"
 """The setting that marks a pretend hospital. Its passphrase lies beside it, in :data:`PRETEND_PASSPHRASE`."""
 PRETEND_PASSPHRASE = "passphrase.txt"  # noqa: S105 - the name of a file
@@ -38,19 +42,23 @@ PRETEND_PASSPHRASE = "passphrase.txt"  # noqa: S105 - the name of a file
 _STORE = "secret store"
 _KEYRING, _PASSPHRASE_FILE = b"keyring", b"passphrase file"
 _SECRETS_FILE = "secrets.passphrase"
-_ROSTER, _SIGNATURES = "roster", "roster signatures"
+ROSTER, SIGNATURES = "roster", "roster signatures"
+"""The settings with the site's roster, and (above) its public key."""
 _PUBLIC_FILE = "federation.public"
+_KEY_MATERIAL = ("dealt share", "custodian key")
 
 PassphraseSource = Callable[[], SecretBytes]
 
 
 def passphrase_from_environment() -> SecretBytes:
-    """Read the passphrase from the file that CONSILIUM_PASSPHRASE_FILE names.
+    """Read the passphrase from the file that CONSILIUM_PASSPHRASE_FILE names, else from a service's credentials.
 
-    Raises EnvironmentProblem ``keys.passphrase_needed`` if none is named.
+    Raises EnvironmentProblem ``keys.passphrase_needed`` if there is neither.
     """
     if path := os.environ.get(PASSPHRASE_VARIABLE):
         return passphrase_from_file(Path(path))
+    if (directory := os.environ.get(CREDENTIALS_VARIABLE)) and (found := Path(directory, CREDENTIAL)).is_file():
+        return passphrase_from_file(found)
     raise EnvironmentProblem("keys.passphrase_needed", variable=PASSPHRASE_VARIABLE)
 
 
@@ -98,7 +106,7 @@ class OpenProfile:
     @cached_property
     def member_public(self) -> MemberPublicKey:
         """The public member key, from the profile's database."""
-        return MemberPublicKey.from_dict(codec.decode(self._setting(_MEMBER), 1 << 13))
+        return MemberPublicKey.from_dict(codec.decode(self._setting(MEMBER), 1 << 13))
 
     @property
     def site_name(self) -> str:
@@ -139,14 +147,16 @@ class OpenProfile:
         if current is not None and (current.hash, current.federation_id) != (roster.previous, roster.federation_id):
             raise UserError("roster.not_the_next", federation=roster.name)
         with self.store.database.atomic():
-            self.store.settings.put(_ROSTER, codec.encode(roster.to_plain()))
-            self.store.settings.put(_SIGNATURES, codec.encode(dict(signatures)))
+            self.store.settings.put(ROSTER, codec.encode(roster.to_plain()))
+            self.store.settings.put(SIGNATURES, codec.encode(dict(signatures)))
             self.store.settings.put(FIRST, catalogue.to_cbor())
+            what = {"federation": roster.name, "roster": roster.hash, "sites": [site.name for site in roster.sites]}
+            self.record("federation.roster", what={**what, "quorum": roster.quorum, "catalogue": catalogue.hash})
 
     @property
     def roster(self) -> Roster | None:
         """The signed roster, or None before the site has joined."""
-        stored = self.store.settings.get(_ROSTER)
+        stored = self.store.settings.get(ROSTER)
         if stored is None:
             return None
         if self._roster_read is None or self._roster_read[0] != stored:  # reading it checks every key: milliseconds
@@ -194,21 +204,22 @@ class OpenProfile:
             executor=executor,
             clock=self.clock,
             random=random,
+            managed_file=paths.managed_settings(),
         )
 
     # --- backups ----------------------------------------------------------------------------------------------
 
     def read_key_material(self) -> Mapping[str, bytes]:
-        """Return the encrypted dealt share and pad keys, by name."""
+        """Return the encrypted dealt share and pad keys, and the custodian's locked key, by name."""
         return {
             name: sealed
-            for name in self.store.sealed_secrets.names("dealt share")
-            if (sealed := self.store.sealed_secrets.get(name)) is not None
+            for name in self.store.sealed_secrets.names()
+            if name.startswith(_KEY_MATERIAL) and (sealed := self.store.sealed_secrets.get(name)) is not None
         }
 
     def write_key_material(self, material: Mapping[str, bytes]) -> None:
         """Store these entries, replacing those of the same names."""
-        if any(not name.startswith("dealt share") for name in material):
+        if any(not name.startswith(_KEY_MATERIAL) for name in material):
             raise Bug("profile.foreign_key_material")
         with self.store.database.atomic():
             for name, sealed in material.items():
@@ -216,11 +227,19 @@ class OpenProfile:
 
     def record_backup(self, kind: str, time: int) -> None:
         """Note that a backup was made."""
-        self.store.backups.add(kind, now=time)
+        with self.store.database.atomic():
+            self.store.backups.add(kind, now=time)
+            self.record(f"key.{kind}")
 
     def backups(self) -> Sequence[tuple[int, str]]:
         """Return (time, kind) of the backups made, oldest first."""
         return self.store.backups.all()
+
+    # --- audit ------------------------------------------------------------------------------------------------
+
+    def record(self, kind: str, *, what: Mapping[str, Any] | None = None, why: str = "") -> None:
+        """Add a record to the site's audit trail (:mod:`app.core.federation.audit`); raises as :attr:`root`."""
+        audit.record_as(self.store, self.member_key, self.clock, kind, Entry(what=what, why=why))
 
     def close(self) -> None:
         """Close the store and let other processes have the profile."""
@@ -268,7 +287,8 @@ def create_profile(
             store.settings.put(_STORE, chosen)
             store.settings.put(_NAME, name.encode())
             store.settings.put(_CONTACT, contact.encode())
-            store.settings.put(_MEMBER, codec.encode(MemberKey.from_root(root).public.to_dict()))
+            store.settings.put(MEMBER, codec.encode(MemberKey.from_root(root).public.to_dict()))
+            audit.begin_new(store, MemberKey.from_root(root), clock, name=name)
     except BaseException:
         store.close()
         raise

@@ -1,11 +1,8 @@
-"""Commands about what other sites ask of this one, and about its policy; see :mod:`app.core.services.commands`."""
+"""Commands about what other sites ask of this one; see :mod:`app.core.services.commands`."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from app.core.disclosure.policy import Mode, Policy
-from app.core.federation import decisions
+from app.core.federation import policy_versions
 from app.core.services import asking, requests
 from app.core.services.commands import Context, Result, Values, command
 from app.core.services.explaining import part_of
@@ -32,11 +29,15 @@ def show_request(context: Context, values: Values) -> Result:
 
 @command("request.answer", online=True)
 def answer(context: Context, values: Values) -> Result:
-    """Answer a request that waits for a person."""
-    id = _request(context, values)
+    """Answer a request that waits for a person; with ``always`` (may be missing) its kind is answered from now on.
+
+    ``draft`` is whether a changed policy waits for the custodian's signature now.
+    """
+    id, always = _request(context, values), values.flag("always") if values.given("always") else False
     values.done()
-    requests.answer(context.owner.member, id)
-    return requests.show(context.owner.member, id).to_plain()
+    requests.answer(context.owner.member, id, always=always)
+    draft = policy_versions.draft(context.owner.member.site)
+    return {**requests.show(context.owner.member, id).to_plain(), "draft": draft is not None}
 
 
 @command("request.decline", online=True)
@@ -55,39 +56,6 @@ def ask_back(context: Context, values: Values) -> Result:
     values.done()
     requests.ask_back(context.owner.member, id, text)
     return requests.show(context.owner.member, id).to_plain()
-
-
-# --- policy -------------------------------------------------------------------------------------------------------
-
-
-@command("policy.show", passive=True)
-def show_policy(context: Context, values: Values) -> Result:
-    """Return this site's policy."""
-    values.done()
-    return _plain(decisions.policy_of(context.owner.member.site))
-
-
-@command("policy.set")
-def set_policy(context: Context, values: Values) -> Result:
-    """Change this site's policy; None leaves a value as it is."""
-    site = context.owner.member.site
-    now = decisions.policy_of(site)
-    mode, exact, noised, others = (values.any(name) for name in ("mode", "exact", "noised", "others"))
-    values.done()
-    if mode not in (None, *Mode):
-        values.refuse("mode")
-    policy = Policy(
-        mode=now.mode if mode is None else Mode(mode),
-        exact=now.exact if exact is None else bool(exact),
-        noised=now.noised if noised is None else bool(noised),
-        others=now.others if others is None else int(others),
-    )
-    decisions.set_policy(site, policy)
-    return _plain(policy)
-
-
-def _plain(policy: Policy) -> dict[str, Any]:
-    return {"mode": policy.mode.value, "exact": policy.exact, "noised": policy.noised, "others": policy.others}
 
 
 def _request(context: Context, values: Values) -> bytes:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.errors import UserError
-from app.core.federation import decisions
+from app.core.federation import decisions, small_counts
 from app.core.federation.decisions import Decision
+from app.core.federation.people import claimed
 from app.core.federation.query_hearing import KIND, OPEN, asker_of, failure_of
 from app.core.federation.query_messages import WAITING, Request
 from app.core.federation.query_rounds import QueryHeard
-from app.core.query.text import format as format_cohort
+from app.core.query.text import format_query
+from app.core.services import policies
 from app.core.services.member import Member
 from app.core.store.sessions import Session
 
@@ -42,6 +45,14 @@ class RequestView:
     reminders: int
     notes: tuple[tuple[str, str], ...]
     request: Request
+    person: str = ""
+    """Who asks at the asker's site, as the request says; empty for the site itself."""
+    project: str = ""
+    """The title of the project that the request names, or its id if it is unknown here."""
+    reason: Mapping[str, str | int | bool] = field(default_factory=dict)
+    """What ``code`` is about where this site has declined: rule, version, source, and what its sentence needs."""
+    smallest: Mapping[str, Any] | None = None
+    """Which small counts cryptography withholds, see :func:`app.core.federation.small_counts.to_plain`."""
 
     def to_plain(self) -> dict[str, Any]:
         """Return the request as JSON has it."""
@@ -63,6 +74,13 @@ class RequestView:
             "deadline": self.deadline,
             "reminders": self.reminders,
             "notes": [{"site": site, "text": text} for site, text in self.notes],
+            "analysis": self.request.query.analysis.name,
+            "per_site": self.request.query.per_site,
+            "results": self.request.results,
+            "asked_by": self.person,
+            "project": self.project,
+            "reason": dict(self.reason),
+            "smallest": None if self.smallest is None else dict(self.smallest),
         }
 
 
@@ -86,14 +104,16 @@ def show(member: Member, id: bytes) -> RequestView:
     request, asker = heard.request, site.roster.sites[heard.asker - 1]
     said = member.desk.notes(id)
     decided = decisions.decision_on(site, id)
+    person, project = claimed(site, request)
+    code = heard.declined.get(site.position, "") or failure_of(session)
     return RequestView(
         id=id,
         asker=asker.name,
         contact=asker.contact,
-        text=format_cohort(request.query.cohort, site.catalogue_of(request.meanings)),
+        text=format_query(request.query, site.catalogue_of(request.meanings)),
         purpose=request.purpose,
         state=_state(site.position, session, heard),
-        code=heard.declined.get(site.position, "") or failure_of(session),
+        code=code,
         answered=any(position == site.position for _, position in heard.committed),
         decided="" if decided is None else decided.value,
         exact=request.epsilon is None,
@@ -105,6 +125,10 @@ def show(member: Member, id: bytes) -> RequestView:
         reminders=sum(not text for name, text in said if name == asker.name),
         notes=tuple(each for each in said if each[1]),
         request=request,
+        person=person,
+        project=project,
+        reason=heard.reason_of(site.position, code),
+        smallest=small_counts.to_plain(request.smallest, site.roster),
     )
 
 
@@ -117,10 +141,17 @@ def _state(me: int, session: Session, heard: QueryHeard) -> str:
     return "waiting" if undecided and heard.states.get(me) == WAITING else "open"
 
 
-def answer(member: Member, id: bytes) -> None:
-    """Answer a request that waits for a person; raises UserError ``request.not_waiting``, ``request.decided``."""
+def answer(member: Member, id: bytes, *, always: bool = False) -> None:
+    """Answer a request that waits for a person, and ``always`` those of its kind from now on, nobody being asked.
+
+    Raises UserError ``request.not_waiting``, ``request.decided``; with ``always`` as :func:`.policies.always`.
+    """
     _waiting(member, id)
-    decisions.decide(member.site, id, Decision.ANSWER)
+    with member.site.profile.database.atomic():
+        decisions.decide(member.site, id, Decision.ANSWER)
+        if always:
+            heard = member.desk.heard(id)
+            policies.always(member, heard.asker, heard.request)
     member.desk.advance()
 
 

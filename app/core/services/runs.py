@@ -6,12 +6,32 @@ Whoever shows or exports a released number gets it from here, and from nowhere e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from app.core.analysis.results import Result, Withheld, withheld_of
+from app.core.analysis.results import from_plain as result_from_plain
 
 OPEN_STATES = ("sent", "closed")
 DECIDED_STATES = ("committed", "answered")
 """States of a site whose number is in, or will be."""
+
+
+@dataclass(frozen=True)
+class ClosedCounts:
+    """Which small counts stay closed: those below ``least``, and zeros unless they are shown."""
+
+    least: int
+    zeros: bool
+    by_cryptography: bool
+    """False where all sites open together: it then binds only an unmodified program at the asker's site."""
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any] | None) -> ClosedCounts | None:
+        """Read what :func:`app.core.federation.small_counts.to_plain` has written; None for nothing."""
+        if not plain:
+            return None
+        return cls(int(plain["least"]), bool(plain["zeros"]), plain.get("binding") == "cryptography")
 
 
 @dataclass(frozen=True)
@@ -24,17 +44,30 @@ class RunSite:
     since: int = 0
     percent: int | None = None
     contact: str = ""
+    reason: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SiteResult:
+    """The result of an analysis: of all sites together (``site`` is empty) or of one."""
+
+    site: str
+    result: Result
 
 
 @dataclass(frozen=True)
 class RunAnswer:
-    """The released number, as it was opened: noise can have taken it below zero."""
+    """What was released. ``released`` is a count as it was opened (noise can have taken it below zero), and 0 where
+    it is ``withheld``, or the question is for something else: that is in ``results``, which a list of runs leaves
+    out."""
 
     released: int
     exact: bool
     half_width: int
     noise_scale: float
     contributors: tuple[str, ...]
+    results: tuple[SiteResult, ...] = ()
+    withheld: Withheld | None = None
 
     @property
     def count(self) -> int:
@@ -81,12 +114,27 @@ class Run:
     sites: tuple[RunSite, ...]
     notes: tuple[tuple[str, str], ...]
     answer: RunAnswer | None
+    analysis: str = "count"
+    per_site: bool = False
+    program: str = ""
+    """The version of the program that asked; this and what follows was not kept from the beginning."""
+    catalogue: str = ""
+    """The hash of the catalogue's version that was in force, in hexadecimal."""
+    dataset_version: int = 0
+    """Which version of its dataset the asking site had; 0 for none."""
+    policy: tuple[tuple[str, Any], ...] = ()
+    """The asking site's policy then, by name."""
+    asked_by: str = ""
+    """The person who asked; empty for the site itself."""
+    project: str = ""
+    """The title of the project it was asked under, or its id if that is unknown here; empty for none."""
+    closed_counts: ClosedCounts | None = None
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Run:
         """Read what the commands return; what an older owner does not say keeps its default."""
         awaited, protection = plain.get("awaited") or {}, plain.get("protection") or {}
-        answer = plain["answer"]
+        answer, under = plain["answer"], plain.get("under") or {}
         return cls(
             id=str(plain["id"]),
             text=str(plain["text"]),
@@ -104,9 +152,18 @@ class Run:
             openers=tuple(map(str, protection.get("openers") or ())),
             minimum=int(protection.get("minimum") or 0),
             epsilon=str(protection.get("epsilon") or ""),
+            closed_counts=ClosedCounts.from_plain(protection.get("smallest")),
             sites=tuple(_site(each) for each in plain["sites"]),
             notes=tuple((str(each["site"]), str(each["text"])) for each in plain["notes"]),
             answer=None if answer is None else _answer(answer),
+            analysis=str(plain.get("analysis") or "count"),
+            per_site=bool(plain.get("per_site")),
+            program=str(under.get("program") or ""),
+            catalogue=str(under.get("catalogue") or ""),
+            dataset_version=int(under.get("dataset_version") or 0),
+            policy=tuple(sorted((under.get("policy") or {}).items())),
+            asked_by=str(plain.get("asked_by") or ""),
+            project=str(plain.get("project") or ""),
         )
 
     @property
@@ -135,14 +192,20 @@ def _site(plain: Mapping[str, Any]) -> RunSite:
         since=int(plain.get("since") or 0),
         percent=None if percent is None else int(percent),
         contact=str(plain.get("contact") or ""),
+        reason=dict(plain.get("reason") or {}),
     )
 
 
 def _answer(plain: Mapping[str, Any]) -> RunAnswer:
+    withheld = withheld_of(plain["count"])
     return RunAnswer(
-        released=int(plain["count"]),
+        released=int(plain["count"] or 0) if withheld is None else 0,
         exact=bool(plain["exact"]),
         half_width=int(plain["half_width"]),
         noise_scale=float(plain["noise_scale"]),
         contributors=tuple(map(str, plain["contributors"])),
+        results=tuple(
+            SiteResult(str(each["site"]), result_from_plain(each["result"])) for each in plain.get("results") or ()
+        ),
+        withheld=withheld,
     )

@@ -8,7 +8,13 @@ from typing import Any
 
 from app.core.store.database import Row, SiteDatabase
 
+MAX_NAME = 100
 _COLUMNS = "name, version, text, query, saved"
+
+
+def is_name(name: str) -> bool:
+    """Return whether a cohort can be called so: printable, no quotes, no spaces around it."""
+    return 1 <= len(name) <= MAX_NAME and name == name.strip() and name.isprintable() and not set(name) & set('"“”')
 
 
 @dataclass(frozen=True)

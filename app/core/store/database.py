@@ -3,6 +3,10 @@
 Write-ahead log with full synchronisation (what is committed survives a power cut), foreign keys on, schema only
 through :mod:`app.core.store.migrations`. A database that is damaged, made by a newer program, or not ours is refused
 before anything is written to it.
+
+Before the first step of an upgrade the database is copied beside itself, with :data:`UPGRADING` at the end of its name.
+The copy is whole or not there, and is never made anew while it is there: after a kill in the middle it is what the
+old program left. When all steps are done it becomes the only one with :data:`BEFORE_UPGRADE`, until the next upgrade.
 """
 
 from __future__ import annotations
@@ -14,12 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.core.errors import EnvironmentProblem
-from app.core.files import disk_problems
+from app.core.files import disk_problems, publish, replacing
 from app.core.store.library import Database
 from app.core.store.migrations import KNOWN, migrations
 from app.core.store.problems import database_problems
 
 APPLICATION_ID = 0x434E5344  # "CNSD"
+UPGRADING, BEFORE_UPGRADE = ".upgrading", ".before-upgrade"
 Value = bytes | str | int | float | None
 Row = tuple[Value, ...]
 
@@ -111,8 +116,23 @@ def _prepared(path: Path, connection: sqlite3.Connection) -> Database:
     connection.execute("PRAGMA foreign_keys=ON")
     if new:
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    migrations.apply(database)
+        migrations.apply(database)
+    else:
+        _upgrade(path, database)
     return database
+
+
+def _upgrade(path: Path, database: Database) -> None:
+    """Copy, then migrate, if need be; where the disk is too full for a copy nothing is changed."""
+    copy = path.with_name(path.name + UPGRADING)
+    if migrations.pending(database):
+        if not copy.exists():
+            with replacing(copy) as temporary:
+                os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+                database.execute("VACUUM INTO ?", [str(temporary)])
+        migrations.apply(database)
+    if copy.exists():  # also that of an upgrade whose last step was done when it was killed
+        publish(copy, path.with_name(path.name + BEFORE_UPGRADE))
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

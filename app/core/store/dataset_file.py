@@ -14,11 +14,13 @@ two tables and nothing else (no view, trigger, index or virtual table)::
 
 ``residue`` has, for each sealed column, block and prime, the blob of :func:`app.core.crypto.format.pack_residue` of
 (c0, c1), under the id ``((column · 8 + prime) << 20) | block``: residue after residue, so that a query reads what it
-needs in long runs. Column 0 says which slots hold a patient; the variables' columns follow in the catalogue's order. An
-imported dataset is written in the order of the ids, so that they also lie in it; a package column after column, each in
-the order in which its blocks were sealed.
+needs in long runs. Where R columns share a ciphertext, its number stands for theirs: the first holds 0 … R − 1. Column
+0 says which slots hold a patient; the variables' columns follow in the catalogue's order. An imported dataset is
+written in the order of the ids, so that they also lie in it; a package column after column, each in the order in which
+its blocks were sealed.
 
-Nobody needs a key to check sizes, hashes and signature; nobody learns a number of patients from it but by blocks.
+Nobody needs a key to check sizes, hashes and signature; nobody learns a number of patients from it but by blocks, or by
+the power of two of columns that share a ciphertext.
 """
 
 from __future__ import annotations
@@ -53,13 +55,13 @@ _SQLITE_MAGIC = b"SQLite format 3\0"
 _SQLITE_HEADER = struct.Struct(">16sHBB")
 
 
-def residue_id(column: int, prime: int, block: int) -> int:
-    """Return the id of one residue."""
-    return (column * MAX_PRIMES + prime) << BLOCK_BITS | block
+def residue_id(group: int, prime: int, block: int) -> int:
+    """Return the id of one residue of a column, or of a group of columns that share a ciphertext."""
+    return (group * MAX_PRIMES + prime) << BLOCK_BITS | block
 
 
 def stored_size(parameters: ParameterSet, residues: int) -> int:
-    """Return about how many bytes of a file one block of a column takes: the pages' own share is a sixteenth."""
+    """Return about how many bytes of a file one block of a ciphertext takes: the pages' own share is a sixteenth."""
     return residues * own_format.residue_size(parameters) * 17 // 16
 
 
@@ -116,16 +118,19 @@ class DatasetReader:
             raise
         self._parameters = parameters
 
-    def residue(self, column: int, prime_index: int, block: int) -> NDArray[np.int64]:
-        """Return (c0, c1) of one sealed column and block at one prime: shape (2, N), every residue checked.
+    def residue(self, group: int, prime_index: int, block: int) -> NDArray[np.int64]:
+        """Return (c0, c1) of one sealed column (or group of columns) and block at one prime: shape (2, N), checked.
 
         Raises EnvironmentProblem ``dataset.damaged`` if it is missing or not what it must be.
         """
-        if not (column >= 0 and 0 <= prime_index < self.header.residues and 0 <= block < self.header.blocks):
-            raise IndexError((column, prime_index, block))
-        data = next(self.read([residue_id(column, prime_index, block)]))
+        header = self.header
+        if not (group >= 0 and 0 <= prime_index < header.residues and 0 <= block < header.blocks):
+            raise IndexError((group, prime_index, block))
+        data = next(self.read([residue_id(group, prime_index, block)]))
         try:
-            return own_format.unpack_residue(self._parameters, data, self.header.residues, prime_index)
+            return own_format.unpack_residue(
+                self._parameters, data, header.residues, prime_index, header.columns_per_ciphertext
+            )
         except ProtocolViolation as error:
             raise EnvironmentProblem("dataset.damaged", path=str(self._path)) from error
 

@@ -1,6 +1,7 @@
 """The documents of a dataset file: header, manifest, and the preparer's signature over the manifest.
 
 Canonical CBOR, parsed strictly: every field is there once, with its type and within its bounds, and nothing else is.
+The header is of version 2 where columns share a ciphertext, which programs from before cannot read.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from app.core import codec
+from app.core.crypto.parameters import MOST_COLUMNS
 from app.core.crypto.word_list import WORD_BITS, to_words, typed_words, word_number
 from app.core.errors import ProtocolViolation
 from app.core.fields import Fields
 
 FORMAT = "consilium-package"
 VERSION = 1
+WITH_SHARED_CIPHERTEXTS = 2
 REPORT_PURPOSE = "preparation report v1"
 
 MAX_PRIMES = 8
@@ -46,7 +49,8 @@ class Header:
 
     ``dataset`` is its random id (16 bytes); ``federation``, ``transcript`` and ``catalogue`` are 32-byte hashes;
     ``residues`` is how many primes are stored (1 … 8); a block is ``parameters``' ring degree in patients; ``created``
-    in UTC milliseconds.
+    in UTC milliseconds. Where the patients are few, ``columns_per_ciphertext`` columns (a power of two) share a
+    ciphertext, in order, and the one block holds that many times fewer patients.
     """
 
     federation: bytes
@@ -65,7 +69,7 @@ class Header:
         return codec.encode(
             {
                 "format": FORMAT,
-                "version": VERSION,
+                "version": self._version,
                 "federation": self.federation,
                 "transcript": self.transcript,
                 "catalogue": self.catalogue,
@@ -82,7 +86,7 @@ class Header:
     @classmethod
     def decode(cls, data: bytes) -> Header:
         """Parse canonical bytes. Raises ProtocolViolation ``package.malformed`` or ``package.newer``."""
-        fields = _opened(data, MAX_HEADER, "header", FORMAT)
+        fields, version = _opened(data, MAX_HEADER, "header", FORMAT, newest=WITH_SHARED_CIPHERTEXTS)
         header = cls(
             federation=fields.bytes("federation", 32),
             transcript=fields.bytes("transcript", 32),
@@ -91,14 +95,31 @@ class Header:
             parameters=fields.text("parameters", 64),
             residues=fields.number("residues", 1, MAX_PRIMES),
             blocks=fields.number("blocks", 1, MAX_BLOCKS),
-            columns_per_ciphertext=fields.number("columns per ciphertext", 1, 1),
+            columns_per_ciphertext=fields.number("columns per ciphertext", 1, MOST_COLUMNS),
             columns=tuple(_column(each) for each in fields.items("columns", MAX_COLUMNS)),
             created=fields.number("created", 0, 1 << 52),
         )
         fields.done()
         if len({(column.variable, column.part) for column in header.columns}) != len(header.columns):
             raise ProtocolViolation("package.malformed", part="columns")
+        shared = header.columns_per_ciphertext
+        if shared & (shared - 1) or (shared > 1 and header.blocks > 1) or version != header._version:
+            raise ProtocolViolation("package.malformed", part="columns per ciphertext")
         return header
+
+    @property
+    def _version(self) -> int:
+        return VERSION if self.columns_per_ciphertext == 1 else WITH_SHARED_CIPHERTEXTS
+
+    @property
+    def groups(self) -> int:
+        """How many ciphertexts a block takes: one for each group of columns that share one."""
+        return -(-len(self.columns) // self.columns_per_ciphertext)
+
+    def group(self, number: int) -> tuple[SealedColumn, ...]:
+        """Return the columns that share one ciphertext, in order."""
+        first = number * self.columns_per_ciphertext
+        return self.columns[first : first + self.columns_per_ciphertext]
 
     @property
     def hash(self) -> bytes:
@@ -110,8 +131,8 @@ class Header:
 class Manifest:
     """What the preparer signs: hashes of everything, and the preparer's Ed25519 public key (32 bytes).
 
-    ``blocks`` has, for each column, the SHA-256 of each of its blocks one after the other; the hash of a block is over
-    its residue blobs in the order of the primes.
+    ``blocks`` has, for each column (or group of columns that share a ciphertext), the SHA-256 of each of its blocks one
+    after the other; the hash of a block is over its residue blobs in the order of the primes.
     """
 
     header: bytes
@@ -135,8 +156,8 @@ class Manifest:
     @classmethod
     def decode(cls, data: bytes, header: Header) -> Manifest:
         """Parse canonical bytes of the manifest of ``header``; errors as :meth:`Header.decode`."""
-        fields = _opened(data, MAX_MANIFEST, "manifest", f"{FORMAT}-manifest")
-        blocks = fields.items("blocks", len(header.columns))
+        fields, _ = _opened(data, MAX_MANIFEST, "manifest", f"{FORMAT}-manifest", newest=VERSION)
+        blocks = fields.items("blocks", header.groups)
         manifest = cls(
             header=fields.bytes("header", 32),
             report=fields.bytes("report", 32),
@@ -144,13 +165,13 @@ class Manifest:
             preparer=fields.bytes("preparer", 32),
         )
         fields.done()
-        if len(blocks) != len(header.columns):
+        if len(blocks) != header.groups:
             raise ProtocolViolation("package.malformed", part="blocks")
         return manifest
 
-    def block_hash(self, column: int, block: int) -> bytes:
-        """Return the SHA-256 of one block of one column."""
-        return self.blocks[column][32 * block : 32 * block + 32]
+    def block_hash(self, group: int, block: int) -> bytes:
+        """Return the SHA-256 of one block of one group of columns."""
+        return self.blocks[group][32 * block : 32 * block + 32]
 
 
 def signed_bytes(manifest: bytes) -> bytes:
@@ -190,14 +211,14 @@ def _preparer_hash(preparer: bytes) -> bytes:
     return hashlib.sha256(b"consilium/preparer key v1\0" + preparer).digest()
 
 
-def _opened(data: bytes, limit: int, part: str, format: str) -> Fields:
-    """Return the fields of a document that says that it is one of ours, and of a version that we read."""
+def _opened(data: bytes, limit: int, part: str, format: str, *, newest: int) -> tuple[Fields, int]:
+    """Return the fields of a document that says that it is one of ours, and its version, which must be one we read."""
     fields = Fields.decode(data, limit, "package.malformed", part=part)
     fields.exactly({"format": format})
     version = fields.number("version", 1, 1 << 31)
-    if version > VERSION:
-        raise ProtocolViolation("package.newer", found=version, known=VERSION)
-    return fields
+    if version > newest:
+        raise ProtocolViolation("package.newer", found=version, known=newest)
+    return fields, version
 
 
 def _column(value: object) -> SealedColumn:

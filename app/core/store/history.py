@@ -11,11 +11,18 @@ from app.core.errors import Bug, SafeParam
 from app.core.store.database import Row, SiteDatabase
 
 _DETAILS_LIMIT = 1 << 16
+_DAY = 24 * 3_600_000
+MOST_A_DAY = 1_000
+"""Refusals of one sender within a day that are noted; of those that nobody can be blamed for as many."""
+_LOOKED_AT = 10 * MOST_A_DAY
 
 
 @dataclass(frozen=True)
 class Run:
-    """One query that was asked here. ``text`` is its text form, ``data`` canonical CBOR of everything else."""
+    """One query that was asked here. ``text`` is its text form, ``data`` canonical CBOR of what it was asked under.
+
+    Runs of programs from before that was kept have no ``data``, or a code.
+    """
 
     id: bytes
     text: str
@@ -36,12 +43,10 @@ class Runs:
         with self._database.atomic():
             self._database.write("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?)", (id, text, state, data, now, now))
 
-    def update(self, id: bytes, *, state: str, data: bytes, now: int) -> None:
-        """Change a run's state and data. Raises Bug if there is no such run."""
+    def update(self, id: bytes, *, state: str, now: int) -> None:
+        """Change a run's state. Raises Bug if there is no such run."""
         with self._database.atomic():
-            changed = self._database.write(
-                "UPDATE runs SET state = ?, data = ?, updated = ? WHERE id = ?", (state, data, now, id)
-            )
+            changed = self._database.write("UPDATE runs SET state = ?, updated = ? WHERE id = ?", (state, now, id))
             if changed != 1:
                 raise Bug("store.no_such_run", run=id.hex())
 
@@ -74,13 +79,18 @@ class Refusals:
     def __init__(self, database: SiteDatabase) -> None:
         self._database = database
 
-    def add(self, code: str, *, sender: int | None, details: Mapping[str, SafeParam], now: int) -> None:
-        """Note a refusal."""
+    def add(self, code: str, *, sender: int | None, details: Mapping[str, SafeParam], now: int) -> bool:
+        """Note a refusal; return whether it was: whoever goes on for ever fills nobody's disk."""
         with self._database.atomic():
+            sql = "SELECT count(*) FROM (SELECT sender, at FROM refusals ORDER BY id DESC LIMIT ?) WHERE sender IS ?"
+            recent = self._database.row(f"{sql} AND at > ?", (_LOOKED_AT, sender, now - _DAY))  # noqa: S608 - constant
+            if recent is not None and int(recent[0]) >= MOST_A_DAY:  # type: ignore[arg-type]  # a count
+                return False
             self._database.write(
                 "INSERT INTO refusals(at, code, sender, details) VALUES (?, ?, ?, ?)",
                 (now, code, sender, codec.encode(dict(details))),
             )
+        return True
 
     def all(self) -> tuple[Refusal, ...]:
         """Return all refusals, oldest first."""

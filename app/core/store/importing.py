@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,8 @@ from app.core.store.profile import Profile
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, None, T]
+Note: TypeAlias = Callable[[DatasetRow], None]
+"""Is told of a version in the transaction in which something happens to it."""
 
 _STEP = "data.step.importing"
 
@@ -43,6 +45,7 @@ class Expected:
     """What a package must agree with: the federation's id, transcript hash, catalogue and parameter set.
 
     ``others`` are further versions of the catalogue that are known; they are looked at only where they are needed.
+    ``extraction`` is the level of the keys that extract columns from shared ciphertexts; 0: there are none.
     """
 
     federation: bytes
@@ -50,6 +53,7 @@ class Expected:
     catalogue: Catalogue
     parameters: ParameterSet
     others: Iterable[Catalogue] = ()
+    extraction: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def check_belongs(header: Header, expected: Expected) -> tuple[str, ...]:
 
     A variable may be that of another version of the catalogue that is known here. Return the codes of those that are:
     the version in force lacks them or means something else. Raises UserError ``package.other_federation``,
-    ``package.other_ceremony``, ``package.other_parameters``, ``package.unknown_variable``, ``package.meaning_differs``;
+    ``package.other_ceremony``, ``package.other_parameters``, ``package.no_extraction_keys`` (columns share a ciphertext
+    and the federation cannot extract them), ``package.unknown_variable``, ``package.meaning_differs``;
     ProtocolViolation ``package.wrong_columns``.
     """
     if header.federation != expected.federation:
@@ -79,6 +84,8 @@ def check_belongs(header: Header, expected: Expected) -> tuple[str, ...]:
         raise UserError("package.other_ceremony")
     if header.parameters != expected.parameters.name:
         raise UserError("package.other_parameters", found=header.parameters, expected=expected.parameters.name)
+    if header.columns_per_ciphertext > 1 and not expected.extraction:
+        raise UserError("package.no_extraction_keys")
     if header.residues > expected.parameters.levels:
         raise ProtocolViolation("package.malformed", part="residues")
     if header.columns[:1] != (SealedColumn(PRESENT.variable, PRESENT_MEANING, PRESENT.part),):
@@ -108,7 +115,7 @@ def _take_known(parts: dict[tuple[str, bytes], list[str]], catalogue: Catalogue)
 
 
 def verify_residues(package: Package, parameters: ParameterSet, job: Job) -> None:
-    """Check every residue and the hash of every block; raises as :meth:`Package.column`, and Cancelled."""
+    """Check every residue and the hash of every block; raises as :meth:`Package.group`, and Cancelled."""
     at_once(verifying(package, parameters, job))
 
 
@@ -116,9 +123,9 @@ def verifying(package: Package, parameters: ParameterSet, job: Job) -> Steps[Non
     """As :func:`verify_residues`, with a pause after every column."""
     header = package.header
     package.check_complete()
-    meter = job.meter("data.step.verifying", len(header.columns) * header.residues * header.blocks)
-    for column in range(len(header.columns)):
-        for _ in package.column(column, parameters):
+    meter = job.meter("data.step.verifying", header.groups * header.residues * header.blocks)
+    for group in range(header.groups):
+        for _ in package.group(group, parameters):
             meter.advance()
         yield
 
@@ -130,16 +137,26 @@ def import_package(
 
     The first import pins its preparer; later ones must come from a pinned preparer, or from the one whose fingerprint
     (:func:`app.core.store.documents.fingerprint`, in digits or words) is given. Raises as :func:`open_package`,
-    :func:`check_belongs` and :meth:`Package.column`; UserError ``package.other_preparer``, ``dataset.import_running``;
+    :func:`check_belongs` and :meth:`Package.group`; UserError ``package.other_preparer``, ``dataset.import_running``;
     EnvironmentProblem ``disk.*``; Cancelled.
     """
     return at_once(importing(path, profile, expected, now=now, preparer=preparer, job=job))
 
 
 def importing(
-    path: Path, profile: Profile, expected: Expected, *, now: int, preparer: str | None = None, job: Job | None = None
+    path: Path,
+    profile: Profile,
+    expected: Expected,
+    *,
+    now: int,
+    preparer: str | None = None,
+    job: Job | None = None,
+    note: Note | None = None,
 ) -> Steps[Imported]:
-    """As :func:`import_package`, with a pause after every column, in which the profile serves others."""
+    """As :func:`import_package`, with a pause after every column, in which the profile serves others.
+
+    ``note`` is called in the transaction that makes the new version the active one.
+    """
     job = job or Job()
     with open_package(path, job.cancel) as package, profile.imports.one_at_a_time(package.header.dataset):
         unusable = check_belongs(package.header, expected)
@@ -155,16 +172,21 @@ def importing(
         except ProtocolViolation:
             _abandon(profile, package.header.dataset)
             raise
-        return Imported(_activate(package, profile, now), already=False, pinned=pinned, unusable=unusable)
+        return Imported(_activate(package, profile, now, note), already=False, pinned=pinned, unusable=unusable)
 
 
-def remove_dataset(profile: Profile, dataset: bytes, *, active_too: bool = False) -> None:
+def remove_dataset(profile: Profile, dataset: bytes, *, active_too: bool = False, note: Note | None = None) -> None:
     """Delete a version; the active one only if ``active_too``, and then none is active.
 
+    ``note`` is called in the transaction that forgets it.
     A file that is in use (on Windows) goes when the profile is next opened. Raises UserError ``dataset.active`` or
     ``dataset.not_found``.
     """
-    profile.datasets.remove(dataset, active_too=active_too)
+    with profile.database.atomic():
+        row = profile.datasets.get(dataset)
+        profile.datasets.remove(dataset, active_too=active_too)
+        if note is not None and row is not None:
+            note(row)
     with suppress(PermissionError):
         profile.dataset_path(dataset).unlink(missing_ok=True)
 
@@ -198,18 +220,18 @@ def _copy(package: Package, profile: Profile, parameters: ParameterSet, now: int
     header = package.header
     partial = profile.partial_path(header.dataset)
     done = _resume(package, profile, now)
-    profile.imports.note_package(header.dataset, str(package.path.absolute()), len(header.columns))
-    per_column = header.residues * header.blocks
-    _check_space(partial, (len(header.columns) - done) * per_column * residue_size(parameters))
-    meter = job.meter(_STEP, len(header.columns) * per_column, done * per_column)
+    profile.imports.note_package(header.dataset, str(package.path.absolute()), header.groups)
+    per_group = header.residues * header.blocks
+    _check_space(partial, (header.groups - done) * per_group * residue_size(parameters))
+    meter = job.meter(_STEP, header.groups * per_group, done * per_group)
     with closing(open_for_writing(partial)) as connection, database_problems(partial):
-        for column in range(done, len(header.columns)):
+        for group in range(done, header.groups):
             connection.execute("BEGIN")
-            for identifier, blob in package.column(column, parameters):
+            for identifier, blob in package.group(group, parameters):
                 connection.execute("INSERT OR REPLACE INTO residue VALUES (?, ?)", (identifier, blob))
                 meter.advance()
             connection.execute("COMMIT")
-            profile.imports.advance(header.dataset, column + 1)
+            profile.imports.advance(header.dataset, group + 1)
             yield
         connection.execute("BEGIN")
         connection.executemany(
@@ -243,7 +265,7 @@ def _resume(package: Package, profile: Profile, now: int) -> int:
     return 0
 
 
-def _activate(package: Package, profile: Profile, now: int) -> DatasetRow:
+def _activate(package: Package, profile: Profile, now: int, note: Note | None) -> DatasetRow:
     header = package.header
     partial = profile.partial_path(header.dataset)
     publish(partial, profile.dataset_path(header.dataset))
@@ -259,6 +281,8 @@ def _activate(package: Package, profile: Profile, now: int) -> DatasetRow:
             preparer=package.manifest.preparer,
             now=now,
         )
+        if note is not None:
+            note(row)
     for other in profile.imports.all():  # they will not be taken up again: there is a newer dataset now
         _abandon(profile, other.id)
     return row

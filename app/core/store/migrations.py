@@ -192,10 +192,156 @@ CREATE TABLE catalogues (
 CREATE UNIQUE INDEX one_catalogue_in_force ON catalogues(in_force) WHERE in_force = 1;
 """
 
+
+def _shared_cohorts(database: Database) -> None:
+    """Cohorts that other sites offer."""
+    database.executescript(_SHARED_COHORTS)
+
+
+_SHARED_COHORTS = """
+CREATE TABLE shared_cohorts (
+    sender INTEGER NOT NULL,
+    name TEXT NOT NULL COLLATE NOCASE,
+    query BLOB NOT NULL,
+    meanings BLOB NOT NULL,
+    shared INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    PRIMARY KEY (sender, name)
+) STRICT;
+"""
+
+
+def _audit(database: Database) -> None:
+    """The chain of audit records, and the heads that sites hold of each other's chains."""
+    database.executescript(_AUDIT)
+
+
+_AUDIT = """
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    body BLOB NOT NULL,
+    previous BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    signature BLOB NOT NULL
+) STRICT;
+CREATE INDEX audit_by_kind ON audit(kind);
+CREATE TRIGGER audit_follows BEFORE INSERT ON audit
+    WHEN NEW.number IS NOT (SELECT coalesce(max(number), 0) + 1 FROM audit)
+    BEGIN SELECT RAISE(ABORT, 'audit records follow each other'); END;
+CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit records stay'); END;
+CREATE TRIGGER audit_remains BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit records stay'); END;
+
+CREATE TABLE audit_heads (
+    site BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    steps BLOB NOT NULL,
+    UNIQUE (site, number, hash)
+) STRICT;
+CREATE TRIGGER audit_heads_stay BEFORE UPDATE ON audit_heads BEGIN SELECT RAISE(ABORT, 'audit heads stay'); END;
+CREATE TRIGGER audit_heads_remain BEFORE DELETE ON audit_heads BEGIN SELECT RAISE(ABORT, 'audit heads stay'); END;
+
+CREATE TABLE audit_witnesses (
+    holder BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    signature BLOB NOT NULL,
+    agrees INTEGER NOT NULL CHECK (agrees IN (0, 1)),
+    UNIQUE (holder, number, hash)
+) STRICT;
+"""
+
+
+def _people(database: Database) -> None:
+    """What custodians have signed: their keys, endorsements, revocations, projects; and keys of people who sit here."""
+    database.executescript(_PEOPLE)
+
+
+_PEOPLE = """
+CREATE TABLE signed_records (
+    id BLOB PRIMARY KEY,
+    kind TEXT NOT NULL,
+    site INTEGER NOT NULL,
+    issuer BLOB NOT NULL,
+    record BLOB NOT NULL,
+    received INTEGER NOT NULL,
+    accepted INTEGER
+) STRICT;
+CREATE INDEX signed_records_of_site ON signed_records(site, kind);
+
+CREATE TABLE records_told (
+    record BLOB NOT NULL REFERENCES signed_records(id),
+    site INTEGER NOT NULL,
+    PRIMARY KEY (record, site)
+) STRICT;
+
+CREATE TABLE own_keys (
+    key BLOB PRIMARY KEY,
+    person TEXT NOT NULL,
+    made INTEGER NOT NULL
+) STRICT;
+"""
+
+
+def _budget(database: Database) -> None:
+    """What patients were charged for, and the sets of sites that answered."""
+    database.executescript(_BUDGET)
+
+
+_BUDGET = """
+CREATE TABLE charges (
+    session BLOB NOT NULL UNIQUE,
+    at INTEGER NOT NULL,
+    release BLOB NOT NULL UNIQUE,
+    query_hash BLOB NOT NULL,
+    dataset BLOB NOT NULL,
+    dataset_version INTEGER NOT NULL,
+    asker INTEGER NOT NULL,
+    person TEXT NOT NULL,
+    project BLOB NOT NULL,
+    epsilon TEXT NOT NULL,
+    exact INTEGER NOT NULL CHECK (exact >= 0)
+) STRICT;
+
+CREATE TABLE answered_sets (
+    session BLOB NOT NULL,
+    cohort BLOB NOT NULL,
+    dataset BLOB NOT NULL,
+    asker INTEGER NOT NULL,
+    sites BLOB NOT NULL,
+    noted INTEGER NOT NULL,
+    PRIMARY KEY (session, cohort)
+) STRICT;
+CREATE INDEX answered_by_cohort ON answered_sets(cohort, dataset);
+"""
+
+
+def _policies(database: Database) -> None:
+    """The signed versions of the site's policy."""
+    database.executescript(_POLICIES)
+
+
+_POLICIES = """
+CREATE TABLE policies (
+    version INTEGER PRIMARY KEY,
+    record BLOB NOT NULL
+) STRICT;
+"""
+
 _STEPS: tuple[tuple[str, Callable[[Database], None]], ...] = (
     ("0001_first", _first),
     ("0002_cohorts", _cohorts),
     ("0003_catalogues", _catalogues),
+    ("0004_shared_cohorts", _shared_cohorts),
+    ("0005_people", _people),
+    ("0006_policies", _policies),
+    ("0007_budget", _budget),
+    ("0008_audit", _audit),
 )
 
 KNOWN = frozenset(name for name, _ in _STEPS)

@@ -65,16 +65,16 @@ class Package:
             rows = self._connection.execute(
                 "SELECT count(*), coalesce(min(id), -1), coalesce(max(id), -1) FROM residue"
             ).fetchone()
-        count = len(header.columns) * header.residues * header.blocks
-        last = residue_id(len(header.columns) - 1, header.residues - 1, header.blocks - 1) if count else -1
+        count = header.groups * header.residues * header.blocks
+        last = residue_id(header.groups - 1, header.residues - 1, header.blocks - 1) if count else -1
         if rows != (count, 0 if count else -1, last):
             raise ProtocolViolation("package.incomplete", expected=count, found=rows[0])
 
-    def column(self, column: int, parameters: ParameterSet) -> Iterator[tuple[int, bytes]]:
-        """Yield (id, blob) of all residues of one column in the order of ids, each checked on its own.
+    def group(self, group: int, parameters: ParameterSet) -> Iterator[tuple[int, bytes]]:
+        """Yield (id, blob) of all residues of one column, or of a group of columns that share a ciphertext, in order.
 
         Every blob's size, header and residues are checked before it is yielded; the hashes of the blocks when the
-        column ends, so keep nothing of a column that did not end. Raises ProtocolViolation ``package.altered``,
+        group ends, so keep nothing of one that did not end. Raises ProtocolViolation ``package.altered``,
         ``package.incomplete``.
         """
         header = self.header
@@ -83,18 +83,18 @@ class Package:
         with package_problems(self.path):
             for prime in range(header.residues):
                 for block in range(header.blocks):
-                    identifier = residue_id(column, prime, block)
+                    identifier = residue_id(group, prime, block)
                     row = self._connection.execute(
                         "SELECT data FROM residue WHERE id = ? AND length(data) = ?", (identifier, size)
                     ).fetchone()
                     if row is None or type(row[0]) is not bytes:
-                        raise ProtocolViolation("package.altered", part=_place(header, column, block))
-                    _check_blob(parameters, header, row[0], prime, _place(header, column, block))
+                        raise ProtocolViolation("package.altered", part=_place(header, group, block))
+                    _check_blob(parameters, header, row[0], prime, _place(header, group, block))
                     hashes[block].update(row[0])
                     yield identifier, row[0]
         for block, digest in enumerate(hashes):
-            if digest.digest() != self.manifest.block_hash(column, block):
-                raise ProtocolViolation("package.altered", part=_place(header, column, block))
+            if digest.digest() != self.manifest.block_hash(group, block):
+                raise ProtocolViolation("package.altered", part=_place(header, group, block))
 
 
 @contextmanager
@@ -153,11 +153,11 @@ def _schema(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
 
 def _check_blob(parameters: ParameterSet, header: Header, data: bytes, prime: int, place: str) -> None:
     try:
-        own_format.unpack_residue(parameters, data, header.residues, prime)
+        own_format.unpack_residue(parameters, data, header.residues, prime, header.columns_per_ciphertext)
     except ConsiliumError as error:
         raise ProtocolViolation("package.altered", part=place) from error
 
 
-def _place(header: Header, column: int, block: int) -> str:
-    found = header.columns[column]
+def _place(header: Header, group: int, block: int) -> str:
+    found = header.group(group)[0]
     return f"{found.variable} {found.part}, {block + 1}"

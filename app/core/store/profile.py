@@ -22,7 +22,9 @@ from typing import Self
 
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.files import private_directory
+from app.core.store.audit import AuditHeads, AuditLog
 from app.core.store.blobs import BlobStore
+from app.core.store.budget import AnsweredSets, Charges
 from app.core.store.catalogues import Catalogues
 from app.core.store.cohorts import Cohorts, Drafts
 from app.core.store.database import SiteDatabase
@@ -33,9 +35,12 @@ from app.core.store.ledger import Releases, ShareLedger
 from app.core.store.lock import Owner, OwnerLock
 from app.core.store.messages import Inbox, Outbox
 from app.core.store.network_share import refuse_network_share
+from app.core.store.people import OwnKeys, SignedRecords
+from app.core.store.policies import Policies
 from app.core.store.secrets_at_rest import SealedSecrets
 from app.core.store.sessions import Sessions
 from app.core.store.settings import Settings
+from app.core.store.shared_cohorts import SharedCohorts
 
 _DATABASE = "site.db"
 _LOCK = "owner.lock"
@@ -59,12 +64,20 @@ class Profile:
         self.sealed_secrets = SealedSecrets(database)
         self.shares = ShareLedger(database)
         self.releases = Releases(database)
+        self.charges = Charges(database)
+        self.answered_sets = AnsweredSets(database)
+        self.policies = Policies(database)
         self.runs = Runs(database)
         self.refusals = Refusals(database)
         self.backups = Backups(database)
+        self.audit = AuditLog(database)
+        self.audit_heads = AuditHeads(database)
         self.cohorts = Cohorts(database)
         self.drafts = Drafts(database)
+        self.shared_cohorts = SharedCohorts(database)
         self.catalogues = Catalogues(database)
+        self.records = SignedRecords(database)
+        self.own_keys = OwnKeys(database)
         self.datasets = Datasets(database)
         self.imports = Imports(database)
         self.preparers = Preparers(database)

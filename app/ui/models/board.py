@@ -4,32 +4,47 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from app.core.catalogue.model import Catalogue, Variable
+from app.core.catalogue.model import Catalogue, Kind, Variable
 from app.core.errors import UserError
-from app.core.query.model import Cohort, Known, Levels, Query, Range, Saved, saved
+from app.core.query.analyses import Analysis, Count
+from app.core.query.model import EVERYONE, Cohort, Flag, Query, Relation, Saved, saved
 from app.core.query.text import format as format_cohort
-from app.core.query.text import parse
+from app.core.query.text import format_query, parse_query
 from app.texts import explain, text
+from app.ui.models.analysing import Kinds, kinds_of
 from app.ui.models.catalogue import NOTHING_HELD, Holding
 from app.ui.models.criteria import Between, Card, Content, Criteria, Into, Place, Term, adopted, from_cohort
 from app.ui.models.distribution import Distribution, distribution
+from app.ui.models.funnel import Funnel, Left, funnels_of, left_after
 from app.ui.models.history import History
+from app.ui.models.links import Sides, check_link, event_row, linked, sides_of, unlinked
 from app.ui.models.terms import Offer, contents_of
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is being built: the criteria, and what to find out."""
+
+    criteria: Criteria = Criteria()
+    analysis: Analysis = Count()
 
 
 class Board(QObject):
     """The query that is being built. Every change goes through :meth:`do`, so that it can be undone."""
 
     changed = Signal()
-    """The criteria are other ones."""
+    """The criteria or the analysis are other ones."""
     current_changed = Signal()
     """Another card or term has the attention of the person."""
     surroundings_changed = Signal()
     """The catalogue, what sites hold, the report or the saved cohorts are other ones."""
+    funnel_changed = Signal()
+    """How many are left after each card is known otherwise."""
     refused = Signal(str)
     """Something cannot be done; why, in words."""
 
@@ -43,7 +58,10 @@ class Board(QObject):
         self.definitions: dict[str, Cohort] = {}
         self.report: Mapping[str, Mapping[str, Any]] = {}
         self.token = secrets.token_bytes(8)
-        self.history = History(self)
+        self.funnels: tuple[Funnel, ...] = ()
+        """The funnels that were released, newest first."""
+        self.kinds: Kinds = {kind: () for kind in Kind}
+        self.history = History(Work(), self)
         self.history.changed.connect(self._show)
         self.current = 0
         """The id of the card that terms are added to; 0 for a new one."""
@@ -53,11 +71,27 @@ class Board(QObject):
     @property
     def criteria(self) -> Criteria:
         """The criteria as they are now."""
-        return self.history.criteria
+        return self.history.value.criteria
+
+    @property
+    def analysis(self) -> Analysis:
+        """What to find out."""
+        return self.history.value.analysis
+
+    @property
+    def query(self) -> Query:
+        """The question, for all sites together."""
+        return Query(self.criteria.cohort() if self.criteria.cards else EVERYONE, self.analysis)
 
     @property
     def text(self) -> str:
-        """The text form; empty while there are no criteria."""
+        """The text form of the question; empty while there are no criteria and nothing but a count is wanted."""
+        empty = not self.criteria.cards and self.analysis == Count()
+        return "" if empty else format_query(self.query, self.catalogue)
+
+    @property
+    def cohort_text(self) -> str:
+        """The text form of the criteria alone; empty while there are none."""
         return format_cohort(self.criteria.cohort(), self.catalogue) if self.criteria.cards else ""
 
     def variable(self, code: str) -> Variable | None:
@@ -79,8 +113,52 @@ class Board(QObject):
         except UserError as error:
             self.refused.emit(explain(error).what)
             return False
-        self.history.apply(after, words, merging=merging)
+        self.history.apply(replace(self.history.value, criteria=after), words, merging=merging)
         return True
+
+    def analyse(self, edit: Callable[[Analysis], Analysis], *, merging: str = "") -> bool:
+        """Change what to find out, or say why not."""
+        try:
+            after = edit(self.analysis)
+        except UserError as error:
+            self.refused.emit(explain(error).what)
+            return False
+        self.history.apply(
+            replace(self.history.value, analysis=after), text("ui.explore.did.analysis"), merging=merging
+        )
+        return True
+
+    # --- links in time --------------------------------------------------------------------------------------------
+
+    def link(self, source: int, target: int) -> bool:
+        """Link two terms about events: ``source``, then, within 90 days, ``target``; or say why not."""
+        catalogue, new = self.catalogue, self.criteria.next_id
+        if catalogue is None:
+            return False
+        done = self.do(lambda criteria: linked(criteria, source, target, catalogue), text("ui.explore.did.link"))
+        if done:
+            self._attend_new(new if self.criteria.find(new) is not None else target)
+        return done
+
+    def link_refusal(self, source: int, target: int) -> str:
+        """Return why two terms cannot be linked; empty if they can."""
+        if self.catalogue is None:
+            return text("ui.explore.checking")
+        try:
+            check_link(self.criteria, source, target, self.catalogue)
+        except UserError as error:
+            return explain(error).what
+        return ""
+
+    def unlink(self, id: int) -> None:
+        """Take a relation away; that the event happened stays."""
+        self.do(lambda criteria: unlinked(criteria, id), text("ui.explore.did.unlink"))
+
+    def sides(self, term: Term) -> Sides | None:
+        """Return a relation as its row says it; None for other terms."""
+        return sides_of(self.criteria, term.id, term.content) if isinstance(term.content, Relation) else None
+
+    # --- adding ---------------------------------------------------------------------------------------------------
 
     def add(self, contents: Iterable[Content], place: Place | None = None) -> bool:
         """Add terms: to ``place``, else to the current card, else as a new card."""
@@ -101,6 +179,8 @@ class Board(QObject):
 
     def drop(self, offer: Offer, place: Place) -> bool:
         """Do what dropping ``offer`` at ``place`` means."""
+        if offer.link and offer.canvas == self.token and (target := event_row(self.criteria, place, offer.link)):
+            return self.link(offer.link, target)
         words = text("ui.explore.did.add" if offer.terms else "ui.explore.did.move")
         first = self.criteria.next_id
         done = self.do(lambda criteria: self._dropped(criteria, offer, place), words)
@@ -117,9 +197,14 @@ class Board(QObject):
         return ""
 
     def _dropped(self, criteria: Criteria, offer: Offer, place: Place) -> Criteria:
+        if (offer.link or offer.parts) and offer.canvas != self.token:
+            raise UserError("criteria.foreign")
+        if offer.link:
+            target = event_row(criteria, place, offer.link)
+            if self.catalogue is None or not target:
+                raise UserError("criteria.not_events")
+            return linked(criteria, offer.link, target, self.catalogue)
         if offer.parts:
-            if offer.canvas != self.token:
-                raise UserError("criteria.foreign")
             for id in offer.parts:
                 criteria = criteria.move(id, place)
             return criteria
@@ -140,7 +225,7 @@ class Board(QObject):
         """Attend to the card of a term that has just come, and open its editor if it has one."""
         added, card = self.criteria.find(id), self.criteria.card_of(id)
         if isinstance(added, Term) and card is not None:
-            self.attend(card.id, opened=id if isinstance(added.content, Levels | Range | Known) else 0)
+            self.attend(card.id, opened=0 if isinstance(added.content, Flag | Saved) else id)
 
     def toggle(self, term: int) -> None:
         """Open the editor of a term, or close it."""
@@ -149,23 +234,36 @@ class Board(QObject):
 
     # --- the text form --------------------------------------------------------------------------------------------
 
-    def read(self, written: str) -> Cohort:
+    def read(self, written: str) -> Query:
         """Read a text form. Raises UserError ``query.*``, ``criteria.no_catalogue``."""
         if self.catalogue is None:
             raise UserError("criteria.no_catalogue")
         by_name = {name.casefold(): cohort for name, cohort in self.definitions.items()}
-        return parse(written, self.catalogue, lambda name: by_name.get(name.strip().casefold()))
+        return parse_query(written, self.catalogue, lambda name: by_name.get(name.strip().casefold()))
+
+    def _work(self, written: str) -> Work:
+        if not written.strip():
+            return Work()
+        query = self.read(written)
+        return Work(from_cohort(query.cohort), query.analysis)
 
     def replace(self, written: str, words: str, *, merging: str = "") -> None:
         """Show what a text form says. Raises UserError as :meth:`read`."""
-        criteria = from_cohort(self.read(written)) if written.strip() else Criteria()
-        self.history.apply(adopted(criteria, self.criteria), words, merging=merging)
+        work = self._work(written)
+        work = replace(work, criteria=adopted(work.criteria, self.criteria))
+        self.history.apply(work, words, merging=merging)
 
-    def begin(self, written: str) -> None:
-        """Start over from a text form, with nothing to undo. Raises UserError as :meth:`read`."""
-        criteria = from_cohort(self.read(written)) if written.strip() else Criteria()
+    def begin(self, written: str, *, keep_analysis: bool = False) -> None:
+        """Start over from a text form, with nothing to undo; a cohort may leave the analysis as it is.
+
+        Raises UserError as :meth:`read`.
+        """
+        work = self._work(written)
+        if keep_analysis:
+            work = replace(work, analysis=self.analysis)
         self.attend(0, opened=0)
-        self.history.begin(criteria)
+        self.history.begin(work)
+        self._show()
 
     def text_of(self, id: int) -> str:
         """Return the text form of one part."""
@@ -178,7 +276,7 @@ class Board(QObject):
     def paste(self, written: str) -> bool:
         """Add what a text form says: to the current card, else as new cards."""
         try:
-            cohort = self.read(written)
+            cohort = self.read(written).cohort
         except UserError as error:
             self.refused.emit(explain(error).what)
             return False
@@ -196,6 +294,7 @@ class Board(QObject):
         """Work with this catalogue."""
         self.catalogue, self.hash = catalogue, hash_
         self.places = {variable.code: place for place, variable in enumerate(catalogue)}
+        self.kinds = kinds_of(catalogue)
         self.surroundings_changed.emit()
 
     def set_holding(self, holding: Holding) -> None:
@@ -216,6 +315,17 @@ class Board(QObject):
         if definitions != self.definitions:
             self.definitions = definitions
             self.surroundings_changed.emit()
+
+    def set_runs(self, runs: Iterable[Mapping[str, Any]]) -> None:
+        """Take over this site's questions, as ``query.list`` tells them: how many were left after each card."""
+        funnels = funnels_of(runs)
+        if funnels != self.funnels:
+            self.funnels = funnels
+            self.funnel_changed.emit()
+
+    def left(self) -> tuple[Left | None, ...]:
+        """Return how many patients were left after each card, as far as a released funnel says."""
+        return left_after(self.criteria, self.funnels)
 
     def _show(self) -> None:
         if self.current and not isinstance(self.criteria.find(self.current), Card):

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from app.core.errors import UserError
-from app.core.query.model import EVERYONE, All, Any, Cohort, Flag, Known, Levels, Not, Range, Saved, check_size
+from app.core.query.model import EVERYONE, All, Any, Cohort, Flag, Known, Not, Occurs, Saved, check_size
+from app.core.query.model import Term as Asked
 
-Content: TypeAlias = Flag | Levels | Range | Known | Saved
-"""What a term asks for; a number or category that is not narrowed yet asks for any known value."""
+Content: TypeAlias = Asked | Saved
+"""What a term asks for; what is not narrowed yet asks for any known value, an event for having happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +137,19 @@ class Criteria:
         if part is None:
             return self
         copy, next_id = _numbered(part, self.next_id)
-        return self._edited(id, lambda found: (found, copy), next_id)
+        return self.edited(id, lambda found: (found, copy), next_id)
 
     def negate(self, id: int) -> Criteria:
         """Turn must have into must not have, or back."""
-        return self._edited(id, lambda part: (replace(part, negated=not part.negated),))
+        return self.edited(id, lambda part: (replace(part, negated=not part.negated),))
 
     def set_every(self, id: int, every: bool) -> Criteria:
         """Let a card ask for all of its parts, or for any of them."""
-        return self._edited(id, lambda part: (replace(part, every=every) if isinstance(part, Card) else part,))
+        return self.edited(id, lambda part: (replace(part, every=every) if isinstance(part, Card) else part,))
 
     def set_content(self, id: int, content: Content) -> Criteria:
         """Change what a term asks for."""
-        return self._edited(id, lambda part: (replace(part, content=content) if isinstance(part, Term) else part,))
+        return self.edited(id, lambda part: (replace(part, content=content) if isinstance(part, Term) else part,))
 
     def paste(self, cohort: Cohort, place: Place) -> Criteria:
         """Add what a cohort says."""
@@ -176,7 +177,7 @@ class Criteria:
 
     def _placed(self, parts: Sequence[Part], place: Place) -> Criteria:
         if isinstance(place, Into):
-            added = self._edited(
+            added = self.edited(
                 place.card,
                 lambda card: (replace(card, parts=(*card.parts, *parts)) if isinstance(card, Card) else card,),
             )
@@ -191,7 +192,7 @@ class Criteria:
                 card = Card(card.id, (replace(parts[0], negated=False),), negated=True)
         return Criteria((*self.cards[: place.index], card, *self.cards[place.index :]), next_id)
 
-    def _edited(self, id: int, edit: Callable[[Part], tuple[Part, ...]], next_id: int = 0) -> Criteria:
+    def edited(self, id: int, edit: Callable[[Part], tuple[Part, ...]], next_id: int = 0) -> Criteria:
         """Return the criteria with the part ``id`` replaced; the same ones if it is not there."""
         parts = _edited(self.cards, id, edit)
         if parts is self.cards:
@@ -209,7 +210,7 @@ def walk(parts: Iterable[Part]) -> Iterator[Part]:
 
 def initial(code: str, kind: str) -> Content:
     """Return the term with which a variable of this kind comes onto the canvas."""
-    return Flag(code) if kind == "flag" else Known(code)
+    return Flag(code) if kind == "flag" else Occurs(code, 1) if kind == "event" else Known(code)
 
 
 def from_cohort(cohort: Cohort, next_id: int = 1) -> Criteria:
@@ -276,7 +277,7 @@ def _bare(cohort: Cohort) -> tuple[Cohort, bool]:
 def _part(cohort: Cohort, next_id: int) -> tuple[Part, int]:
     base, negated = _bare(cohort)
     match base:
-        case Saved() | Flag() | Levels() | Range() | Known():
+        case Saved():
             return Term(next_id, base, negated), next_id + 1
         case All(children) | Any(children):
             parts, id = [], next_id
@@ -287,6 +288,8 @@ def _part(cohort: Cohort, next_id: int) -> tuple[Part, int]:
             return Card(id, tuple(parts), every=isinstance(base, All), negated=negated), next_id
         case Not():
             raise AssertionError("the negations were taken off")
+        case _:
+            return Term(next_id, base, negated), next_id + 1
 
 
 def _numbered(part: Part, next_id: int) -> tuple[Part, int]:

@@ -1,46 +1,48 @@
-"""Undo and redo without limit: every change of the criteria is a command on a QUndoStack."""
+"""Undo and redo without limit: every change of what is edited is a command on a QUndoStack."""
 
 from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from app.ui.models.criteria import Criteria
+T = TypeVar("T")
 
 
-class History(QObject):
-    """The criteria as they are now, and the way back."""
+class History(QObject, Generic[T]):
+    """What is edited as it is now, a value that is never changed in place; and the way back."""
 
     changed = Signal()
-    """The criteria are other ones."""
+    """The value is another one."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, value: T, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.stack = QUndoStack(self)
-        self.criteria = Criteria()
+        self.value = value
 
-    def apply(self, criteria: Criteria, words: str, *, merging: str = "") -> None:
-        """Go to other criteria; ``words`` say what was done.
+    def apply(self, value: T, words: str, *, merging: str = "") -> None:
+        """Go to another value; ``words`` say what was done.
 
         Changes that follow each other with the same ``merging`` are undone together.
         """
-        if criteria != self.criteria:
-            self.stack.push(_Change(self, self.criteria, criteria, words, merging))
+        if value != self.value:
+            self.stack.push(_Change(self, self.value, value, words, merging))
 
-    def begin(self, criteria: Criteria) -> None:
-        """Start from these criteria, with nothing to undo."""
+    def begin(self, value: T) -> None:
+        """Start from this value, with nothing to undo; nobody is told."""
         self.stack.clear()
-        self.show(criteria)
+        self.value = value
 
-    def show(self, criteria: Criteria) -> None:
-        """Make these the criteria as they are now; for commands of the stack."""
-        if criteria != self.criteria:
-            self.criteria = criteria
+    def show(self, value: T) -> None:
+        """Make this the value as it is now; for commands of the stack."""
+        if value != self.value:
+            self.value = value
             self.changed.emit()
 
 
 class _Change(QUndoCommand):
-    def __init__(self, history: History, before: Criteria, after: Criteria, words: str, merging: str) -> None:
+    def __init__(self, history: History[Any], before: object, after: object, words: str, merging: str) -> None:
         super().__init__(words)
         self._history, self._before, self._after, self._merging = history, before, after, merging
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from app.core.disclosure.policy import Facts, Mode, Policy, Verdict
-from app.core.errors import UserError
-
-_USUAL = 0.95
+from app.core.disclosure.judgement import Facts, Finding, Judgement, Verdict
+from app.core.disclosure.policy import Policy
+from app.core.services.runs import ClosedCounts
+from app.ui.models.naming import Names
 
 
 class Standing(StrEnum):
@@ -31,14 +30,6 @@ class Standing(StrEnum):
     """The result was opened without this site's part."""
     ENDED = "ended"
     """It ended before this site had answered, and without a result."""
-
-
-class Fate(StrEnum):
-    """What a policy would do with a request."""
-
-    ANSWERED = "answered"
-    WAITS = "waits"
-    DECLINED = "declined"
 
 
 @dataclass(frozen=True)
@@ -70,6 +61,13 @@ class Asked:
     deadline: int
     reminders: int
     notes: tuple[Note, ...]
+    analysis: str = "count"
+    per_site: bool = False
+    person: str = ""
+    """Who asks there; empty is the site itself."""
+    project: str = ""
+    """The title of the project, empty for none."""
+    closed_counts: ClosedCounts | None = None
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Asked:
@@ -92,6 +90,11 @@ class Asked:
             deadline=int(plain["deadline"]),
             reminders=int(plain["reminders"]),
             notes=tuple(Note(str(each["site"]), str(each["text"])) for each in plain["notes"]),
+            analysis=str(plain.get("analysis") or "count"),
+            per_site=bool(plain.get("per_site")),
+            person=str(plain.get("asked_by") or ""),
+            project=str(plain.get("project") or ""),
+            closed_counts=ClosedCounts.from_plain(plain.get("smallest")),
         )
 
     @property
@@ -123,26 +126,96 @@ class Asked:
             return Standing.ENDED
         return Standing.MISSED if self.ended else Standing.ANSWERING
 
+
+@dataclass(frozen=True)
+class Price:
+    """What answering costs this site's budget. Amounts are texts of fractions; empty where nothing bounds them.
+
+    ``exact`` releases are counted; ``exact_left`` None is any number. ``free`` is whether it was paid for before.
+    """
+
+    epsilon: str = ""
+    exact: int = 0
+    free: bool = False
+    left: str = ""
+    exact_left: int | None = None
+    cap: str = ""
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Price:
+        """Read what ``policy.preview`` tells of it."""
+        epsilon, left, exact_left = plain.get("epsilon"), plain.get("left"), plain.get("exact_left")
+        return cls(
+            epsilon="" if str(epsilon or "0") == "0" else str(epsilon),
+            exact=int(plain.get("exact") or 0),
+            free=bool(plain.get("free")),
+            left="" if left in (None, "") else str(left),
+            exact_left=None if exact_left is None or int(exact_left) < 0 else int(exact_left),
+            cap=str(plain.get("cap") or ""),
+        )
+
     @property
-    def usual_noise(self) -> int:
-        """How far our own noise usually (19 times in 20) moves the number; 0 for an exact one."""
-        if self.exact or not self.epsilon:
-            return 0
-        epsilon = float(Fraction(self.epsilon))
-        # P(|x| > w) = 2 a^(w+1) / (1 + a) with a = exp(-epsilon) for the discrete Laplace distribution
-        within = -math.log((1 - _USUAL) * (1 + math.exp(-epsilon)) / 2) / epsilon - 1
-        return max(1, math.ceil(within))
+    def enough(self) -> bool:
+        """Whether what is left suffices."""
+        if self.free:
+            return True
+        short = bool(self.left) and bool(self.epsilon) and Fraction(self.epsilon) > Fraction(self.left)
+        return not short and (self.exact_left is None or self.exact <= self.exact_left)
 
 
-def policy_from_plain(plain: Mapping[str, Any]) -> Policy:
-    """Read what ``policy.show`` tells."""
-    return Policy(Mode(str(plain["mode"])), bool(plain["exact"]), bool(plain["noised"]), int(plain["others"]))
+@dataclass(frozen=True)
+class Preview:
+    """What this site would do with a request, rule by rule, and what that costs; see ``policy.preview``."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    price: Price | None = None
+    version: int = 0
+    closed_counts: ClosedCounts | None = None
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Preview:
+        """Read it."""
+        price, findings = plain.get("price"), plain["findings"]
+        return cls(
+            verdict=Verdict(str(plain["verdict"])),
+            findings=tuple(
+                Finding(
+                    rule=str(each["rule"]),
+                    holds=bool(each["holds"]),
+                    code=str(each.get("code") or ""),
+                    params=dict(each.get("params") or {}),
+                    source=str(each.get("source") or "site"),
+                )
+                for each in findings
+            ),
+            price=Price.from_plain(price) if price else None,
+            version=max((int(each.get("version") or 0) for each in findings), default=0),
+            closed_counts=ClosedCounts.from_plain(plain.get("smallest")),
+        )
+
+    @classmethod
+    def of(cls, judgement: Judgement) -> Preview:
+        """Return what a policy says that is not in force yet: of the dataset and the budget it knows nothing."""
+        return cls(judgement.verdict, judgement.findings, version=judgement.version)
 
 
-def fate(policy: Policy, asked: Asked) -> tuple[Fate, str]:
-    """Return what ``policy`` would do with a request that nobody has decided, and the code of why if it declines it."""
-    try:
-        verdict = policy.judge(Facts(others=asked.others, exact=asked.exact, own=False))
-    except UserError as refusal:
-        return Fate.DECLINED, refusal.code
-    return (Fate.ANSWERED if verdict is Verdict.ANSWER else Fate.WAITS), ""
+def judge(policy: Policy, asked: Asked, names: Names) -> Preview:
+    """Return what ``policy`` would do with a request that nobody has decided, as far as the window knows."""
+    site = next((position for position, name in names.sites.items() if name == asked.asker), 0)
+    project = next((id for id, title in names.projects.items() if title == asked.project), "")
+    facts = Facts(
+        others=asked.others,
+        exact=asked.exact,
+        own=False,
+        per_site=asked.per_site,
+        epsilon=None if asked.exact else Fraction(asked.epsilon),
+        analysis=asked.analysis,
+        asker=site,
+        person=asked.person,
+        endorsed=bool(asked.person),
+        project=project,
+        withheld=0 if asked.closed_counts is None else asked.closed_counts.least,
+        zeros=asked.closed_counts is None or asked.closed_counts.zeros,
+    )
+    return Preview.of(policy.judge(facts))

@@ -1,7 +1,7 @@
 """What is dragged and copied: one versioned format that carries ids, never trusted when it comes back.
 
-Canonical CBOR ``{catalogue, terms, canvas, parts}``: variables by code, each with a level or null; or the parts of a
-canvas (named by its random token) by their ids, to be moved.
+Canonical CBOR ``{catalogue, terms, canvas, parts, link}``: variables by code, each with a level or null; or the parts
+of a canvas (named by its random token) by their ids, to be moved; or its term ``link``, to be linked in time (else 0).
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from PySide6.QtCore import QMimeData
 
 from app.core import codec
-from app.core.catalogue.model import Catalogue, Kind
+from app.core.catalogue.model import Catalogue
 from app.core.errors import ProtocolViolation, UserError
 from app.core.fields import Fields
 from app.core.query.model import Levels
-from app.texts import preferred_language
 from app.ui.models.criteria import Content, initial
 
-ASKED = (Kind.FLAG, Kind.CATEGORY, Kind.NUMBER)
-"""The kinds of variables that questions can use."""
-TERMS_MIME = "application/x-consilium-terms;v=1"
+TERMS_MIME = "application/x-consilium-terms;v=2"
 _LIMIT = 1 << 16
 _MOST = 100
 _CODE = "criteria.foreign"
@@ -34,13 +31,14 @@ class Offer:
     terms: tuple[tuple[str, str | None], ...] = ()
     canvas: bytes = b""
     parts: tuple[int, ...] = ()
+    link: int = 0
 
 
 def offer_to_bytes(offer: Offer) -> bytes:
     """Return an offer as it is dragged."""
     terms = [[code, level] for code, level in offer.terms]
-    parts = list(offer.parts)
-    return codec.encode({"catalogue": offer.catalogue, "terms": terms, "canvas": offer.canvas, "parts": parts})
+    plain = {"catalogue": offer.catalogue, "terms": terms, "canvas": offer.canvas, "parts": list(offer.parts)}
+    return codec.encode({**plain, "link": offer.link})
 
 
 def offer_of(data: QMimeData) -> Offer | None:
@@ -51,12 +49,13 @@ def offer_of(data: QMimeData) -> Offer | None:
         fields = Fields.decode(bytes(data.data(TERMS_MIME).data()), _LIMIT, _CODE)
         hash_, canvas = fields.bytes("catalogue", 0, 32), fields.bytes("canvas", 0, 16)
         terms, parts = fields.items("terms", _MOST), fields.items("parts", _MOST)
+        link = fields.number("link", 0, 1 << 53)
         fields.done()
     except ProtocolViolation as error:
         raise UserError("criteria.foreign") from error
     if any(type(part) is not int for part in parts) or any(not _is_term(term) for term in terms):
         raise UserError("criteria.foreign")
-    return Offer(hash_, tuple((term[0], term[1]) for term in terms), canvas, tuple(parts))
+    return Offer(hash_, tuple((term[0], term[1]) for term in terms), canvas, tuple(parts), link)
 
 
 def _is_term(term: object) -> bool:
@@ -66,8 +65,7 @@ def _is_term(term: object) -> bool:
 def contents_of(offer: Offer, catalogue: Catalogue, hash_: bytes) -> list[Content]:
     """Return the terms that an offer of variables brings, levels of one variable together.
 
-    Raises UserError ``criteria.foreign`` for variables of another catalogue, and ``query.date_usage``,
-    ``query.event_usage``, ``query.survival_usage`` for those that no question can use yet.
+    Raises UserError ``criteria.foreign`` for variables of another catalogue.
     """
     levels: dict[str, set[str]] = {}
     contents: dict[str, Content] = {}
@@ -81,8 +79,5 @@ def contents_of(offer: Offer, catalogue: Catalogue, hash_: bytes) -> list[Conten
             levels.setdefault(code, set()).add(level)
             contents[code] = Levels(code, frozenset(levels[code]))
         else:
-            if variable.kind not in ASKED:
-                name = variable.label.text(preferred_language())
-                raise UserError(f"query.{variable.kind.value}_usage", variable=name, example="", excerpt="")
             contents[code] = initial(code, variable.kind.value)
     return list(contents.values())

@@ -8,11 +8,13 @@ from typing import ClassVar
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout, QWidget
 
+from app.core.analysis.results import withheld_of
 from app.core.services.commands import Result
 from app.texts import text
 from app.ui.context import Context
 from app.ui.locale import moment, number, whole_moment
 from app.ui.models.overview import Overview
+from app.ui.models.told import bare_words
 from app.ui.tokens import VIEW, Style
 from app.ui.views.view import View
 from app.ui.widgets.buttons import LINK, PRIMARY, Button
@@ -146,7 +148,7 @@ class HomeView(View):
         words = ElidedLabel(str(query["text"]), Style.CODE)
         answer = query.get("answer")
         state = text(f"ui.run.{query['state']}")
-        chip = Chip(number(int(answer["count"])) if answer else state, tone, icon_name)
+        chip = Chip(_counted(answer["count"]) or state if answer else state, tone, icon_name)
         opened = Button(text("ui.home.open"), LINK, pressed=lambda: self._go("results", str(query["id"])))
         opened.setAccessibleName(text("ui.home.open_run", text=query["text"]))
         made = QWidget()
@@ -155,6 +157,13 @@ class HomeView(View):
         layout.setStretchFactor(words, 1)
         made.setLayout(layout)
         return made
+
+
+def _counted(count: object) -> str:
+    """Return a count in words; "" where the question was for something else."""
+    if (withheld := withheld_of(count)) is not None:
+        return bare_words().withheld(withheld)
+    return number(count) if isinstance(count, int) else ""
 
 
 def _fact(icon_name: str, token: str, words: str, more: str = "") -> QWidget:

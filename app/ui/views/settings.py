@@ -59,6 +59,7 @@ class SettingsView(View):
             self.banners,
             self._looks(),
             self._answering(),
+            self._people_card(),
             self._profile_card(),
             self._keys_card(),
             self._places(),
@@ -110,6 +111,12 @@ class SettingsView(View):
             _switch(self.tray, words),
             _switch(self.login, text("ui.settings.login_words")),
         )
+
+    def _people_card(self) -> QFrame:
+        words = Label(text("ui.settings.people_words"), Style.SMALL, "text2", wrap=True)
+        people = Button(text("ui.settings.people_open"), size="small", pressed=lambda: self.context.navigate("people"))
+        policy = Button(text("ui.settings.policy_open"), size="small", pressed=lambda: self.context.navigate("policy"))
+        return _card(text("ui.rail.people"), words, _buttons(people, policy))
 
     def _profile_card(self) -> QFrame:
         self._profile_list = QVBoxLayout()
@@ -318,6 +325,12 @@ def _setting(name: str, value: QWidget | str, control: QWidget | None = None) ->
         inside.addWidget(control, 0, Qt.AlignmentFlag.AlignVCenter)
     made = QWidget()
     made.setLayout(inside)
+    return made
+
+
+def _buttons(*buttons: Button) -> QWidget:
+    made = QWidget()
+    made.setLayout(row(*buttons, None))
     return made
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from app.ui.icons import icon
@@ -13,6 +13,8 @@ from app.ui.theme import set_role
 from app.ui.widgets.text import tip
 
 SECONDARY, PRIMARY, DANGER, QUIET, LINK, TOGGLE = "secondary", "primary", "danger", "quiet", "link", "toggle"
+_SIDES = {QUIET: 18}
+"""What is beside the words of an elided button, in pixels; 24 for the other roles."""
 _INK = {PRIMARY: "onacc", DANGER: "dan", LINK: "acc"}
 
 
@@ -45,6 +47,51 @@ class Button(QPushButton):
         self.setEnabled(not reason)
         self.setToolTip(tip(reason))
         self.setAccessibleDescription(reason)
+
+
+class ElidedButton(Button):
+    """A button whose words end in an ellipsis where there is no room; the whole of them is its tool tip then."""
+
+    def __init__(
+        self, text: str, role: str = SECONDARY, *, size: str = "normal", pressed: Callable[[], object] | None = None
+    ) -> None:
+        super().__init__("", role, size=size, pressed=pressed)
+        self._sides = _SIDES.get(role, 24)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._whole = ""
+        self.set_whole(text)
+
+    @property
+    def whole(self) -> str:
+        """All of its words."""
+        return self._whole
+
+    def set_whole(self, words: str) -> None:
+        """Change the words."""
+        if words != self._whole:
+            self._whole = words
+            self._fit()
+            self.updateGeometry()
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        icon_room = 0 if self.icon().isNull() else self.iconSize().width() + 4
+        return QSize(
+            self.fontMetrics().horizontalAdvance(self._whole) + icon_room + self._sides, super().sizeHint().height()
+        )
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        return QSize(min(self.sizeHint().width(), 96), self.sizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        icon_room = 0 if self.icon().isNull() else self.iconSize().width() + 4
+        room = max(self.width() - icon_room - self._sides + 2, 24)
+        shown = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, room)
+        self.setText(shown.replace("&", "&&"))
+        self.setToolTip(tip(self._whole) if shown != self._whole else "")
 
 
 class IconButton(QToolButton):

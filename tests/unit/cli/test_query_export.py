@@ -32,7 +32,7 @@ def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sites]:
     """Three sites with agents, their ceremony done."""
     monkeypatch.setenv("CONSILIUM_LANGUAGE", "en")
     monkeypatch.setattr(
-        members, "DatasetContributor", lambda site: KnownNumber(100 * site.position, keys=site.key_directory)
+        members, "DatasetContributor", lambda site, _mailroom: KnownNumber(100 * site.position, keys=site.key_directory)
     )
     found = Sites(tmp_path / "sites", FakeRelay())
     with found.running(1, 2, 3):
@@ -65,3 +65,5 @@ def test_an_answer_is_saved(sites: Sites, tmp_path: Path, capsys: pytest.Capture
     assert (tmp_path / "answer.csv").read_bytes().startswith(b"PK")
     assert export("answer.doc") == 1
     assert export("answer.csv", "--language", "it") == 2
+    assert export("answer.csv", "--interval", "wide") == 2
+    assert export("figure.svg", "--interval", "greenwood", "--hide", "a", "--hide", "b", "--shares") == 0

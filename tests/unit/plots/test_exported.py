@@ -20,7 +20,7 @@ from app.core.query.model import Query
 from app.core.services import exporting
 from app.core.services.exporting import FORMATS, Answered
 from app.plots.exporting import exported
-from app.plots.pages import Type, wrapped
+from app.plots.lettering import Type, wrapped
 from tests.ui import examples
 from tests.ui import examples_results as runs
 
@@ -105,10 +105,20 @@ def test_the_table_reads_back() -> None:
     assert read(exported(gathered(DECLINED), "csv", "en"))["sites_not_in"] == "Geneva: declined"
 
 
-@pytest.mark.parametrize("words", ["=1+1", "+49", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_no_spreadsheet_takes_what_was_written_for_a_formula(words: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+49", "'+49"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "\t'=1"),
+        ("\r=1", "'\r=1"),
+    ],
+)
+def test_no_spreadsheet_takes_what_was_written_for_a_formula(words: str, written: str) -> None:
     found = read(exported(gathered({**NOISED, "purpose": words}), "csv", "en"))
-    assert found["purpose"] == f"'{words}"
+    assert found["purpose"] == written
 
 
 def test_quotes_commas_and_lines_survive_the_table() -> None:
@@ -126,7 +136,10 @@ def test_the_bundle_holds_what_its_manifest_says() -> None:
     with zipfile.ZipFile(io.BytesIO(exported(gathered(NOISED), "bundle", "de"))) as bundle:
         files = {name: bundle.read(name) for name in bundle.namelist()}
     manifest = json.loads(files.pop("manifest.json"))
-    assert sorted(files) == ["data.csv", "figure.png", "figure.svg", "query.cbor", "query.txt", "report.pdf"]
+    assert sorted(files) == [
+        "data.csv", "figure.pdf", "figure.png", "figure.svg", "query.cbor", "query.txt", "report.pdf", "table.csv",
+        "tables/main.csv",
+    ]  # fmt: skip
     assert manifest["files"] == {
         name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
     }

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from app.core.errors import EnvironmentProblem
 from app.relay.limits import Buckets, Limits, TokenBucket, read_limits
+from app.relay.notices import MailSettings, read_mail
 
 
 def test_a_bucket_lets_a_burst_through_and_then_its_rate() -> None:
@@ -45,3 +48,27 @@ def test_a_setting_that_is_wrong_is_named(tmp_path: Path, line: str) -> None:
         read_limits(path)
     assert caught.value.code == "relay.bad_settings"
     assert line.startswith(str(caught.value.params["setting"])) or line == "= 3"
+
+
+SAMPLE = Path(__file__).parents[3] / "installers/relay/relay.toml"
+
+
+def test_the_sample_names_every_setting_with_its_default() -> None:
+    assert read_limits(SAMPLE) == Limits()
+    assert set(tomllib.loads(SAMPLE.read_text("utf-8"))) == {each.name for each in fields(Limits)}
+
+
+def test_the_samples_mail_is_right_once_it_is_no_comment(tmp_path: Path) -> None:
+    assert read_mail(SAMPLE) is None
+    text = SAMPLE.read_text("utf-8")
+    start = text.index("# [mail]")
+    path = tmp_path / "relay.toml"
+    path.write_text(
+        text[:start] + text[start:].replace("\n# ", "\n").replace("\n#\n", "\n\n").removeprefix("# "), "utf-8"
+    )
+    found = read_mail(path)
+    assert found is not None
+    assert {each.name for each in fields(MailSettings)} - {"notices"} == set(
+        tomllib.loads(path.read_text("utf-8"))["mail"]
+    ) - {"notice"}
+    assert (found.security, found.notices[0].place) == ("starttls", 2)

@@ -32,7 +32,7 @@ _STATES = {
     "refused": ("danger", "close-circle"),
     "not_chosen": ("plain", "minus-circle"),
 }
-_CHANGES = ("added", "removed", "changed", "reworded")
+_CHANGES = ("added", "removed", "meaning", "shown", "groups")
 
 
 class VersionsPage(QWidget):

@@ -8,11 +8,9 @@ from PySide6.QtCore import QRectF, QSortFilterProxyModel, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QGridLayout,
-    QHeaderView,
     QProgressBar,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QTableView,
     QWidget,
 )
 
@@ -28,6 +26,7 @@ from app.ui.widgets.buttons import DANGER, Button
 from app.ui.widgets.chips import Chip
 from app.ui.widgets.fields import SearchField
 from app.ui.widgets.layout import Flow, card, clear, column, row
+from app.ui.widgets.tables import plain_table
 from app.ui.widgets.text import Label
 
 Do = Callable[[], object]
@@ -61,34 +60,15 @@ class VersionPane(QWidget):
         self._search = SearchField(text("ui.data.find_variable"))
         self._search.setFixedWidth(240)
         self._search.wanted.connect(self._filtered.setFilterFixedString)
-        self.table = self._make_table()
+        name = text("ui.data.variables_name")
+        self.table = plain_table(name, self._filtered, _WIDTHS, Column.NAME, height=180)
+        self.table.setItemDelegateForColumn(Column.SHARE, _Bar(self.table))
+        theme().changed.connect(self.table.viewport().update)
         facts = card(self._facts, self._refused, gap=10, padding=PANE)
         self._variables = Label("", Style.STRONG)
         layout = column(head, self._checking, facts, 4, row(self._variables, None, self._search), self.table, gap=10)
         layout.setStretchFactor(self.table, 1)
         self.setLayout(layout)
-
-    def _make_table(self) -> QTableView:
-        table = QTableView()
-        table.setAccessibleName(text("ui.data.variables_name"))
-        table.setModel(self._filtered)
-        table.setItemDelegateForColumn(Column.SHARE, _Bar(table))
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(30)
-        table.setShowGrid(False)
-        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        table.setTabKeyNavigation(False)
-        table.setWordWrap(False)
-        heads = table.horizontalHeader()
-        heads.setHighlightSections(False)
-        heads.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for each, width in _WIDTHS.items():
-            table.setColumnWidth(each, max(width, heads.sectionSizeHint(each) + 12))
-        heads.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
-        table.setMinimumHeight(180)
-        theme().changed.connect(table.viewport().update)
-        return table
 
     def label(self, catalogue: Catalogue | None, held: Mapping[str, int], sites: int) -> None:
         """Name the variables, and say at how many sites each is."""

@@ -8,15 +8,28 @@ from PySide6.QtWidgets import QButtonGroup, QCheckBox, QFrame, QGridLayout, QRad
 from app.core.errors import UserError
 from app.texts import explain, text
 from app.ui.locale import moment, number
+from app.ui.models.analysing import PICTURES, begin
 from app.ui.models.asking import LEAST, AskedSite, Check, Obstacle
 from app.ui.models.board import Board
+from app.ui.models.budget import Budget
+from app.ui.models.naming import Names
+from app.ui.models.paying import short
+from app.ui.models.requests import Preview
+from app.ui.models.wish import Wish
 from app.ui.theme import set_role
 from app.ui.tokens import PANE, Style
+from app.ui.views.budget.price import PriceCard
+from app.ui.views.explore.analysis_settings import AnalysisSettings
+from app.ui.views.explore.analysis_tiles import Tiles
+from app.ui.views.explore.in_name_of import InNameOf
+from app.ui.views.explore.variable_picker import Find
 from app.ui.views.explore.wording import label, wide_enough
+from app.ui.views.requests.findings import refusal
+from app.ui.views.requests.wording import closed
 from app.ui.widgets.buttons import PRIMARY, Button
 from app.ui.widgets.feedback import Icon
 from app.ui.widgets.fields import Choice, Field, line_edit
-from app.ui.widgets.layout import card, clear, column, frame, line, row, scrolling
+from app.ui.widgets.layout import card, clear, column, line, row, scrolling
 from app.ui.widgets.text import Label
 
 STRENGTHS = ("1", "1/2", "1/4")
@@ -30,21 +43,32 @@ class AnalysisPane(QFrame):
     ask = Signal()
     changed = Signal()
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, find: Find) -> None:
         super().__init__()
         set_role(self, role="pane", side="right")
         self.board = board
+        self.tiles = Tiles()
+        self.tiles.chosen.connect(self._choose_analysis)
+        self.options = AnalysisSettings(board, find)
+        self.per_site = QCheckBox(text("ui.explore.per_site"))
+        self.per_site.clicked.connect(self._answer_changed)
         self.sites: tuple[AskedSite, ...] = ()
         self.check = Check()
+        self.preview: Preview | None = None
+        """What this site's own policy says, and what it costs us; None while it is not known, or we are not asked."""
+        self.budget: Budget | None = None
         self.busy = False
         self.mistake = False
         """Whether the text form has a mistake, so that the cards are not what it says."""
+        self._known: object = None
         self._left_out: set[str] = set()
         self._boxes: dict[str, QCheckBox] = {}
         self._least_wanted = 0
         self._later = QTimer(self, singleShot=True, interval=0)
         self._later.timeout.connect(self.show_state)
         self._make_answer()
+        self.in_name_of = InNameOf()
+        self.in_name_of.changed.connect(self._answer_changed)
         self.purpose = line_edit(changed=self._purpose_changed)
         self.purpose.setMaxLength(_MOST_PURPOSE)
         self.purpose.setText(text("ui.explore.usual_purpose"))
@@ -59,6 +83,9 @@ class AnalysisPane(QFrame):
         wide_enough(self.within)
         self._make_price()
         self._layout()
+        board.changed.connect(self._show_analysis)
+        board.surroundings_changed.connect(self._show_analysis)
+        self._show_analysis()
         self.show_state()
 
     def _make_answer(self) -> None:
@@ -81,18 +108,13 @@ class AnalysisPane(QFrame):
         self._fit = Label("", Style.STRONG, wrap=True)
         self._time = Label("", Style.SMALL, "text2", wrap=True)
         self._cost = Label("", Style.SMALL, "text2", wrap=True)
+        self._closed = Label("", Style.CAPTION, "text2", wrap=True)
+        self.price = PriceCard(compact=True)
         self.button = Button("", PRIMARY, size="large", pressed=self.ask.emit)
         self._reason = Label("", Style.CAPTION, "cau", wrap=True)
 
     def _layout(self) -> None:
         what = Label(text("ui.explore.find_out"), Style.STRONG)
-        count = column(
-            Label(text("ui.explore.count"), Style.STRONG),
-            Label(text("ui.explore.count_words"), Style.SMALL, "text2", wrap=True),
-            gap=2,
-        )
-        tile = row(Icon("number", 22, "acc"), count, gap=12, margins=(12, 10, 12, 10))
-        tile.setStretchFactor(count, 1)
         strength = row(24, self.strength, None, gap=0)
         answer = column(self.exact, self.noised, strength, self._answer_words, gap=2)
         sites = row(Label(text("ui.explore.sites"), Style.STRONG), None, self._count)
@@ -107,14 +129,18 @@ class AnalysisPane(QFrame):
         grid.setColumnStretch(2, 1)
         content = column(
             what,
-            frame("card", tile, tone="selected"),
-            4,
+            self.tiles,
+            self.options,
+            line(),
             answer,
+            self.per_site,
+            Label(text("ui.explore.per_site_words"), Style.CAPTION, "text2", wrap=True),
             line(),
             sites,
             self._site_list,
             grid,
             line(),
+            self.in_name_of,
             Field(text("ui.explore.purpose"), self.purpose, text("ui.explore.purpose_hint")),
             None,
             gap=8,
@@ -124,7 +150,7 @@ class AnalysisPane(QFrame):
         fit.setStretchFactor(self._fit, 1)
         fit.setAlignment(self._fit_icon, Qt.AlignmentFlag.AlignTop)
         price = card(fit, self._time, self._cost, gap=4, tone="sunken")
-        foot = column(price, self.button, self._reason, gap=8, margins=(PANE, 8, PANE, 14))
+        foot = column(price, self.price, self._closed, self.button, self._reason, gap=8, margins=(PANE, 8, PANE, 14))
         whole = column(scrolling(content), foot, gap=0)
         whole.setStretch(0, 1)
         self.setLayout(whole)
@@ -155,6 +181,9 @@ class AnalysisPane(QFrame):
             "least": self._least_wanted,
             "within": int(self.within.value),
             "purpose": self.purpose.text()[:_MOST_PURPOSE],
+            "per site": self.per_site.isChecked(),
+            "person": self.in_name_of.person,
+            "project": self.in_name_of.project,
         }
 
     def restore(self, settings: dict[str, object]) -> None:
@@ -164,14 +193,23 @@ class AnalysisPane(QFrame):
             self.strength.set_value(str(epsilon))
         self.noised.setChecked(epsilon in STRENGTHS)
         self.exact.setChecked(epsilon not in STRENGTHS)
+        self.per_site.setChecked(settings.get("per site") is True)
         if isinstance(purpose, str) and purpose:
             self.purpose.setText(purpose)
         if isinstance(within, int) and within in HOURS:
             self.within.set_value(str(within))
+        person, project = settings.get("person"), settings.get("project")
+        self.in_name_of.want(str(person or ""), str(project or ""))
         least, left_out = settings.get("least"), settings.get("left out")
         self._least_wanted = least if isinstance(least, int) else 0
         self._left_out = {str(each) for each in left_out} if isinstance(left_out, list) else set()
         self._make_sites()
+        self.show_state()
+
+    def show_wish(self, wish: Wish) -> None:
+        """Show how a question was asked before that is to be asked anew."""
+        self.per_site.setChecked(wish.per_site)
+        self.in_name_of.want(wish.person, wish.project)
         self.show_state()
 
     def _answer_changed(self) -> None:
@@ -192,6 +230,24 @@ class AnalysisPane(QFrame):
         self.changed.emit()
         self.show_state()
 
+    def _choose_analysis(self, name: str) -> None:
+        """Take the analysis of a tile, with variables that fit: those in use first."""
+        board = self.board
+        made = begin(name, board.kinds, board.holding, board.analysis)
+        if made is not None:
+            board.analyse(lambda _before: made)
+
+    def _show_analysis(self) -> None:
+        """Show which analysis is chosen, and which ones have no variable that fits."""
+        board = self.board
+        if self._known is not board.kinds:  # another catalogue
+            self._known = board.kinds
+            for name in PICTURES:
+                possible = begin(name, board.kinds, board.holding) is not None
+                self.tiles.show_obstacle(name, "" if possible else text(f"ui.explore.lacking.{name}"))
+        self.tiles.show_obstacle("attrition", "" if board.criteria.cards else text("ui.explore.lacking.attrition"))
+        self.tiles.show_chosen(board.analysis.name)
+
     # --- showing --------------------------------------------------------------------------------------------------
 
     def set_sites(self, sites: tuple[AskedSite, ...]) -> None:
@@ -204,6 +260,11 @@ class AnalysisPane(QFrame):
     def set_check(self, check: Check) -> None:
         """Show what the planner says."""
         self.check = check
+        self.show_state()
+
+    def set_preview(self, preview: Preview | None, budget: Budget | None) -> None:
+        """Show what our own policy and budget say."""
+        self.preview, self.budget = preview, budget
         self.show_state()
 
     def _make_sites(self) -> None:
@@ -290,7 +351,12 @@ class AnalysisPane(QFrame):
             self._fit.setText(text("ui.explore.checking"))
             self._time.setText("")
         self._time.setVisible(bool(self._time.text()))
-        self._cost.setVisible(problem is None)
+        cost = None if self.preview is None or problem is not None else self.preview.price
+        self.price.show_price(cost, self.budget)
+        counts = None if self.preview is None or problem is not None else self.preview.closed_counts
+        self._closed.setVisible(counts is not None)
+        self._closed.setText("" if counts is None else closed(counts))
+        self._cost.setVisible(problem is None and self.price.isHidden())
         self._cost.setText(text("ui.explore.cost_noised" if self.epsilon else "ui.explore.cost_exact"))
 
     def obstacle(self) -> str:
@@ -303,7 +369,18 @@ class AnalysisPane(QFrame):
             (not self.chosen, "ui.explore.cannot.sites"),
             (not self.purpose.text().strip(), "ui.explore.cannot.purpose"),
         )
-        return next((text(key) for stands, key in obstacles if stands), "")
+        return next((text(key) for stands, key in obstacles if stands), "") or self._forbidden()
+
+    def _forbidden(self) -> str:
+        """Return why the person's role, our own policy or our budget does not allow it; empty if all do."""
+        weak = self.in_name_of.too_weak(exact=not self.epsilon, per_site=self.per_site.isChecked())
+        if weak or self.preview is None:
+            return weak
+        variables = {each.code: label(each) for kind in self.board.kinds.values() for each in kind}
+        declined = refusal(self.preview, Names(variables=variables))
+        if declined:
+            return text("ui.explore.cannot.policy", why=declined)
+        return "" if self.preview.price is None else short(self.preview.price, self.budget)
 
 
 def _seconds(seconds: float) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QMenu, QVBoxLayout, QWidget
 
+from app.core.query.model import Relation
 from app.texts import text
-from app.ui import icons
 from app.ui.models.board import Board
 from app.ui.models.criteria import Between, Card, Into, Place, Term
+from app.ui.views.explore.canvas_menus import link_menu, menu_of
 from app.ui.views.explore.card import CardWidget
+from app.ui.views.explore.linking import LANE, SIDE, LinkLines
 from app.ui.views.explore.places import EDGE, EmptyPlace, Gap
 from app.ui.views.explore.term_row import TermRow
 from app.ui.widgets.layout import scrolling
@@ -29,10 +30,12 @@ class Canvas(QWidget):
         self.board = board
         self._cards: list[CardWidget] = []
         self._column = QVBoxLayout()
-        self._column.setContentsMargins(20, 0, 20, 16)
+        self._column.setContentsMargins(SIDE, 0, SIDE, 16)
         self._column.setSpacing(0)
         self._end = EmptyPlace(board, self._wish_new)
         inside = QWidget()
+        self.inside = inside
+        inside.installEventFilter(self)
         outer = QVBoxLayout(inside)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addLayout(self._column)
@@ -43,7 +46,9 @@ class Canvas(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.area)
+        self.lines = LinkLines(board, inside, self.widget_of)
         board.changed.connect(self.show_criteria)
+        board.funnel_changed.connect(self._show_left)
         board.current_changed.connect(self._show_current)
         board.surroundings_changed.connect(self.rebuild)
         application = QApplication.instance()
@@ -56,6 +61,8 @@ class Canvas(QWidget):
     def rebuild(self) -> None:
         """Make all cards anew: names, units or bins are other ones."""
         self._make([])
+        self._show_relations()
+        self._show_left()
 
     def show_criteria(self) -> None:
         """Show the board's cards; those that are still there stay."""
@@ -67,7 +74,24 @@ class Canvas(QWidget):
                 self.focus(focused)
         else:
             self._make(self._cards)
+        self._show_relations()
+        self._show_left()
         self._end.update()
+
+    def _show_relations(self) -> None:
+        """Show what relations say of the rows as they are now, and the lines between them."""
+        for each in self.widgets():
+            if isinstance(each, TermRow) and isinstance(each.term.content, Relation):
+                each.show_again()
+        lanes = self.lines.lanes
+        right = SIDE + lanes * LANE
+        self._column.setContentsMargins(SIDE, 0, right, 16)
+        self.lines.place()
+
+    def _show_left(self) -> None:
+        left = self.board.left()
+        for number, shown in enumerate(self._cards):
+            shown.show_left(left[number] if number < len(left) else None)
 
     def _make(self, kept: list[CardWidget]) -> None:
         old = {each.card.id: each for each in kept}
@@ -152,7 +176,9 @@ class Canvas(QWidget):
                 self.board.attend(holder.id)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Arrow keys go from card to card and term to term, before the page scrolls with them."""
+        """Arrow keys go from card to card and term to term, before the page scrolls with them; lines follow."""
+        if watched is self.inside and event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
+            QTimer.singleShot(0, self.lines, self.lines.place)
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and not event.modifiers():
             step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()))
             if step is not None and isinstance(QApplication.focusWidget(), CardWidget | TermRow):
@@ -178,61 +204,18 @@ class Canvas(QWidget):
         self.board.attend(0)
         self.wish_more.emit()
 
-    # --- menus ----------------------------------------------------------------------------------------------------
+    # --- moving ---------------------------------------------------------------------------------------------------
 
     def menu_of(self, id: int) -> QMenu:
         """Return the menu of a card or term."""
-        part, board = self.board.criteria.find(id), self.board
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        return menu_of(self, id)
 
-        def entry(words: str, do: object, keys: str = "", icon_name: str = "") -> None:
-            action = QAction(words, menu)
-            if keys:
-                action.setShortcut(QKeySequence(keys))
-                action.setShortcutVisibleInContextMenu(True)
-                action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-            if icon_name:
-                action.setIcon(icons.icon(icon_name))
-            action.triggered.connect(do)
-            menu.addAction(action)
+    def link_menu(self, id: int) -> QMenu:
+        """Return the menu of what a term about an event can be linked with in time."""
+        return link_menu(self, id)
 
-        negated = part is not None and part.negated
-        words = text("ui.explore.must") if negated else text("ui.explore.must_not")
-        entry(words, lambda: board.do(lambda c: c.negate(id), text("ui.explore.did.negate")), "-")
-        if isinstance(part, Card) and len(part.parts) > 1:
-            every = text("ui.explore.any_of") if part.every else text("ui.explore.all_of")
-            entry(every, lambda: board.do(lambda c: c.set_every(id, not part.every), text("ui.explore.did.change")))
-        menu.addSeparator()
-        entry(text("ui.explore.copy"), lambda: self.copy(id), "Ctrl+C", "copy")
-        entry(text("ui.explore.cut"), lambda: self.cut(id), "Ctrl+X")
-        entry(text("ui.explore.paste"), self.paste, "Ctrl+V")
-        entry(text("ui.explore.duplicate"), lambda: self.duplicate(id), "Ctrl+D")
-        menu.addSeparator()
-        entry(text("ui.explore.move_up"), lambda: self.move_part(id, -1), "Alt+Up", "chevron-up")
-        entry(text("ui.explore.move_down"), lambda: self.move_part(id, 1), "Alt+Down", "chevron-down")
-        targets = self._targets(id)
-        if targets:
-            into = menu.addMenu(text("ui.explore.move_into"))
-            for place, words in targets:
-                into.addAction(words, partial(self._move_to, id, place))
-        menu.addSeparator()
-        entry(text("ui.explore.remove_it"), lambda: self.remove(id), "Del", "trash")
-        return menu
-
-    def _targets(self, id: int) -> list[tuple[Place, str]]:
-        """Return where a part can go: other cards, or a card of its own."""
-        found: list[tuple[Place, str]] = []
-        holder = self.board.criteria.card_of(id)
-        for shown in self.widgets():
-            if isinstance(shown, CardWidget) and shown.card.id != id and (not holder or shown.card.id != holder.id):
-                words = text("ui.explore.card_named", words=shown.accessibleName())
-                found.append((Into(shown.card.id), words[:80]))
-        if holder is not None:
-            found.append((Between(len(self.board.criteria.cards)), text("ui.explore.own_card")))
-        return found
-
-    def _move_to(self, id: int, place: Place) -> None:
+    def move_to(self, id: int, place: Place) -> None:
+        """Put a part somewhere else."""
         if self.board.do(lambda criteria: criteria.move(id, place), text("ui.explore.did.move")):
             self.focus(id)
 
@@ -242,7 +225,7 @@ class Canvas(QWidget):
         top = next((n for n, card in enumerate(criteria.cards) if card.id == id), None)
         if top is not None:
             place: Place = Between(max(0, top - 1)) if by < 0 else Between(min(top + 2, len(criteria.cards)))
-            self._move_to(id, place)
+            self.move_to(id, place)
             return
         holder = criteria.card_of(id)
         cards = [card.id for card in criteria.cards]
@@ -250,10 +233,10 @@ class Canvas(QWidget):
             return
         if holder.id not in cards:
             above = criteria.card_of(holder.id)
-            self._move_to(id, Into(above.id) if above is not None else Between(len(cards)))
+            self.move_to(id, Into(above.id) if above is not None else Between(len(cards)))
             return
         next_ = cards.index(holder.id) + by
-        self._move_to(id, Into(cards[next_]) if 0 <= next_ < len(cards) else Between(max(0, next_)))
+        self.move_to(id, Into(cards[next_]) if 0 <= next_ < len(cards) else Between(max(0, next_)))
 
     # --- copy and paste -------------------------------------------------------------------------------------------
 

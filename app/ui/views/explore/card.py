@@ -10,8 +10,10 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.texts import text
 from app.ui.icons import icon
+from app.ui.locale import number, whole_moment
 from app.ui.models.board import Board
 from app.ui.models.criteria import Card, Into, Term
+from app.ui.models.funnel import Left
 from app.ui.theme import set_role, theme
 from app.ui.tokens import Style
 from app.ui.views.explore import wording
@@ -19,7 +21,7 @@ from app.ui.views.explore.dragging import NO, REFUSED, TARGET, DropPlace, Grip, 
 from app.ui.views.explore.term_row import Actions, TermRow
 from app.ui.widgets.buttons import QUIET, Button, IconButton, menu_button
 from app.ui.widgets.layout import clear, column, row
-from app.ui.widgets.text import Label
+from app.ui.widgets.text import Label, tip
 
 
 class CardWidget(DropPlace, Grip):
@@ -54,7 +56,9 @@ class CardWidget(DropPlace, Grip):
         self._body = QVBoxLayout()
         self._body.setContentsMargins(0, 0, 0, 0)
         self._body.setSpacing(2)
-        head = row(self._mode, self._every, None, self._more, gap=8)
+        self.left = Label("", Style.CAPTION, "text2")
+        self.left.hide()
+        head = row(self._mode, self._every, None, self.left, self._more, gap=8)
         self.setLayout(column(head, self._body, self._hint, gap=6, margins=(12, 10, 10, 10)))
         self._build()
 
@@ -117,6 +121,15 @@ class CardWidget(DropPlace, Grip):
         self.setAccessibleName(wording.spoken(self.card, self.board))
         self.setAccessibleDescription(text("ui.explore.card_help"))
 
+    def show_left(self, left: Left | None) -> None:
+        """Show how many patients were left after this card, as the last released funnel says; None for unknown."""
+        words = "" if left is None else text("ui.explore.left", count=number(left.count))
+        self.left.setText(words if left is None or left.exact else f"≈ {words}")
+        when = "" if left is None else text("ui.explore.left_words", when=whole_moment(left.released))
+        self.left.setToolTip(tip(when))
+        self.left.setAccessibleName(", ".join(filter(None, (words, when))))
+        self.left.setVisible(left is not None)
+
     def show_current(self) -> None:
         """Show which card has the attention, and which editor is open."""
         for shown in self._shown():
@@ -153,6 +166,8 @@ class CardWidget(DropPlace, Grip):
 
     def show_drag(self) -> None:
         hint = text("ui.explore.and") if self.card.every else text("ui.explore.or_word")
+        if self.drag_link:
+            hint = text("ui.explore.link_here")
         self._hint.setText(self.drag_reason or hint)
         self._hint.set_ink("dan" if self.drag_state == REFUSED else "acc")
         self._hint.setVisible(self.drag_state != NO)

@@ -15,10 +15,11 @@ from app.ui.icons import icon
 from app.ui.locale import number
 from app.ui.models.board import Board
 from app.ui.models.catalogue import reason, unit_of
+from app.ui.models.scales import number_text, scale_of
 from app.ui.theme import set_role, theme
 from app.ui.tokens import PANE, Style
 from app.ui.views.explore.range_slider import RangeSlider
-from app.ui.views.explore.wording import ICONS, label, number_text, times_of
+from app.ui.views.explore.wording import ICONS, label, times_of
 from app.ui.widgets.buttons import Button, IconButton
 from app.ui.widgets.chips import Chip
 from app.ui.widgets.feedback import Icon
@@ -141,15 +142,16 @@ class Details(QFrame):
             most = max(counts.values(), default=0)
             for place, level in enumerate(variable.levels[:_MOST]):
                 parts.append(LevelBar(level.label.text(preferred_language()), counts.get(place), most))
-        elif variable.kind is Kind.NUMBER:
-            if shown is not None:
-                slider = RangeSlider(variable.cut_points, unit_of(variable, preferred_language()), shown)
+        elif (scale := scale_of(variable)) is not None:
+            if shown is not None and shown.bars:
+                slider = RangeSlider(scale, shown)
                 slider.setEnabled(False)
                 for handle in slider.findChildren(QWidget):
                     handle.hide()
                 parts.append(slider)
-            cuts = ", ".join(map(number_text, variable.cut_points))
-            parts.append(Label(text("ui.explore.cut_points", cuts=cuts), Style.SMALL, "text2", wrap=True))
+            if variable.kind is Kind.NUMBER:
+                cuts = ", ".join(map(number_text, variable.cut_points))
+                parts.append(Label(text("ui.explore.cut_points", cuts=cuts), Style.SMALL, "text2", wrap=True))
         return parts
 
     def _sites(self, variable: Variable) -> list[QWidget]:

@@ -32,7 +32,7 @@ NO, TARGET, REFUSED = "", "target", "refused"
 class DropPlace(QFrame):
     """A widget on which terms and parts can be dropped. ``drag_state`` is one of NO, TARGET, REFUSED.
 
-    ``place`` tells where on the canvas this is.
+    ``place`` tells where on the canvas this is; ``drag_link`` whether what hovers is a link in time.
     """
 
     def __init__(self, board: Board, place: Callable[[], Place]) -> None:
@@ -40,6 +40,7 @@ class DropPlace(QFrame):
         self.board, self.place = board, place
         self.drag_state = NO
         self.drag_reason = ""
+        self.drag_link = False
         self.setAcceptDrops(True)
 
     def show_drag(self) -> None:
@@ -72,6 +73,7 @@ class DropPlace(QFrame):
             offer = offer_of(data)
         except UserError as error:
             return explain(error).what
+        self.drag_link = offer is not None and bool(offer.link)
         return "" if offer is None else self.board.refusal(offer, self.place())
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802
@@ -85,6 +87,68 @@ class DropPlace(QFrame):
             self.board.refused.emit(explain(error).what)
             return
         if offer is not None and self.board.drop(offer, self.place()):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+
+
+class LinkPlace(QWidget):
+    """A row on which a link in time can end; what is not a link goes on to the card around it."""
+
+    def __init__(self, board: Board) -> None:
+        super().__init__()
+        self.board = board
+        self.drag_state = NO
+        self.drag_reason = ""
+        self.setAcceptDrops(True)
+
+    def takes_links(self) -> bool:
+        """Whether a link can end here at all."""
+        raise NotImplementedError
+
+    def link_target(self) -> int:
+        """Return the id of the term that a link would end at."""
+        raise NotImplementedError
+
+    def show_drag(self) -> None:
+        """Show the state of the drag."""
+        self.update()
+
+    def _set_drag(self, state: str, reason: str = "") -> None:
+        if (state, reason) != (self.drag_state, self.drag_reason):
+            self.drag_state, self.drag_reason = state, reason
+            self.show_drag()
+
+    def _linked(self, data: QMimeData) -> int:
+        """Return the id of the term whose link hovers; 0 for anything else."""
+        try:
+            offer = offer_of(data)
+        except UserError:
+            return 0
+        return offer.link if offer is not None and offer.canvas == self.board.token and self.takes_links() else 0
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        self._hover_link(event)
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:  # noqa: N802
+        self._hover_link(event)
+
+    def _hover_link(self, event: QDropEvent) -> None:
+        if not (source := self._linked(event.mimeData())):
+            event.ignore()
+            return
+        reason = self.board.link_refusal(source, self.link_target())
+        self._set_drag(REFUSED if reason else TARGET, reason)
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802
+        self._set_drag(NO)
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        self._set_drag(NO)
+        if not (source := self._linked(event.mimeData())):
+            event.ignore()
+        elif self.board.link(source, self.link_target()):
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
 
@@ -107,10 +171,13 @@ class Grip:
             begin()
 
 
-def drag_part(source: QWidget, board: Board, id: int, icon_name: str, words: str) -> None:
-    """Drag the part ``id``; returns when it was dropped somewhere."""
+def drag_part(source: QWidget, board: Board, id: int, icon_name: str, words: str, *, link: bool = False) -> None:
+    """Drag the part ``id``, or a ``link`` from it; returns when it was dropped somewhere."""
     data = QMimeData()
-    data.setData(TERMS_MIME, offer_to_bytes(Offer(board.hash, canvas=board.token, parts=(id,))))
+    offer = (
+        Offer(board.hash, canvas=board.token, link=id) if link else Offer(board.hash, canvas=board.token, parts=(id,))
+    )
+    data.setData(TERMS_MIME, offer_to_bytes(offer))
     drag = QDrag(source)
     drag.setMimeData(data)
     drag.setPixmap(picture(icon_name, words, source.devicePixelRatioF()))

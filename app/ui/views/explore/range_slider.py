@@ -1,57 +1,44 @@
-"""A range between cut points: bars of the own site's patients over a track with two handles that take the keyboard."""
+"""A range between borders: bars of the own site's patients over a track with two handles that take the keyboard."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from math import ceil
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.core.query.model import Known, Range
 from app.texts import text
 from app.ui.models.distribution import Distribution
+from app.ui.models.scales import Scale
 from app.ui.theme import theme
 from app.ui.tokens import Style
-from app.ui.views.explore.wording import number_text
 
 _BARS, _TRACK, _TARGET, _HANDLE = 40, 4, 24, 15
 
 
-def bounds_of(content: Range | Known, cuts: tuple[Decimal, ...]) -> tuple[int, int]:
-    """Return the two places of a range: 0 is no lower bound, n a cut point, one past the last is no upper bound."""
-    if isinstance(content, Known):
-        return 0, len(cuts) + 1
-    low = 0 if content.low is None or content.low not in cuts else cuts.index(content.low) + 1
-    high = len(cuts) + 1 if content.high is None or content.high not in cuts else cuts.index(content.high) + 1
-    return low, high
-
-
-def content_of(code: str, places: tuple[int, int], cuts: tuple[Decimal, ...]) -> Range | Known:
-    """Return the term of two places; without any bound it is "known"."""
-    low, high = places
-    if low == 0 and high == len(cuts) + 1:
-        return Known(code)
-    return Range(code, cuts[low - 1] if low else None, cuts[high - 1] if high <= len(cuts) else None)
-
-
 class RangeSlider(QWidget):
-    """The bars, the track and the handles. Places are those of :func:`bounds_of`."""
+    """The bars, the track and the handles. Places are those of the scale."""
 
     moved = Signal(int, int)
     """Both places, while and after they are moved."""
     released = Signal()
     """The mouse or a key has let go."""
 
-    def __init__(self, cuts: tuple[Decimal, ...], unit: str, shown: Distribution | None) -> None:
+    def __init__(self, scale: Scale, shown: Distribution | None) -> None:
         super().__init__()
-        self.cuts, self._unit, self._shown = cuts, unit, shown
-        self.low, self.high = 0, len(cuts) + 1
+        self.scale, self._shown = scale, shown
+        self.low, self.high = 0, scale.last
         self._handles = (_Handle(self, text("ui.explore.from")), _Handle(self, text("ui.explore.to")))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme().changed.connect(self.update)
         self._tell()
+
+    def set_scale(self, scale: Scale) -> None:
+        """Say the same places in another unit."""
+        self.scale = scale
+        self._tell()
+        self.update()
 
     def set_places(self, low: int, high: int) -> None:
         """Show these places."""
@@ -62,7 +49,7 @@ class RangeSlider(QWidget):
 
     def move_handle(self, handle: _Handle, place: int) -> None:
         """Move a handle as far as the other one allows."""
-        last = len(self.cuts) + 1
+        last = self.scale.last
         if handle is self._handles[0]:
             place = max(0, min(place, self.high - 1))
             low, high = (place, self.high)
@@ -80,7 +67,7 @@ class RangeSlider(QWidget):
     def place_at(self, x: float) -> int:
         """Return the place nearest to a horizontal position."""
         left, width = self._span()
-        return round((x - left) / max(width, 1) * (len(self.cuts) + 1))
+        return round((x - left) / max(width, 1) * self.scale.last)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         bars = _BARS if self._shown is not None else 0
@@ -94,7 +81,7 @@ class RangeSlider(QWidget):
 
     def _x(self, place: float) -> float:
         left, width = self._span()
-        return left + width * place / (len(self.cuts) + 1)
+        return left + width * place / self.scale.last
 
     def _track_y(self) -> float:
         return (_BARS if self._shown is not None else 0) + _TARGET / 2
@@ -108,13 +95,7 @@ class RangeSlider(QWidget):
 
     def _tell(self) -> None:
         for handle in self._handles:
-            handle.setAccessibleDescription(self.words_of(self.place_of(handle)))
-
-    def words_of(self, place: int) -> str:
-        """Return a place in words."""
-        if 1 <= place <= len(self.cuts):
-            return f"{number_text(self.cuts[place - 1])} {self._unit}".rstrip()
-        return text("ui.explore.no_bound")
+            handle.setAccessibleDescription(self.scale.words(self.place_of(handle)))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         look, painter = theme(), QPainter(self)
@@ -147,11 +128,15 @@ class RangeSlider(QWidget):
         metrics = QFontMetrics(font)
         painter.setFont(font)
         painter.setPen(look.colour("text3"))
-        widest = max(metrics.horizontalAdvance(number_text(cut)) for cut in self.cuts)
+        count = self.scale.count
+        if not count:
+            return
+        widest = max(metrics.horizontalAdvance(self.scale.text(place)) for place in (1, count))
         every = max(1, ceil((widest + 10) / max(self._x(1) - self._x(0), 1)))
-        for place in range(1, len(self.cuts) + 1, every):
-            words = number_text(self.cuts[place - 1])
-            x = self._x(place) - metrics.horizontalAdvance(words) / 2
+        for place in self.scale.ticks(every):
+            words = self.scale.text(place)
+            wide = metrics.horizontalAdvance(words)
+            x = max(0.0, min(self._x(place) - wide / 2, self.width() - wide))
             painter.drawText(QPointF(x, top + metrics.ascent() + 2), words)
 
 
@@ -173,7 +158,7 @@ class _Handle(QWidget):
         self.setAccessibleName(name)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        last = len(self._slider.cuts) + 1
+        last = self._slider.scale.last
         now = self._slider.place_of(self)
         step = {
             Qt.Key.Key_Left: now - 1,

@@ -8,6 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QLineEdit, QMenu, QWidget
+from shiboken6 import isValid
 
 from app.core.errors import ConsiliumError
 from app.core.services.commands import Result
@@ -16,6 +17,7 @@ from app.ui.bridge import Caller
 from app.ui.icons import icon
 from app.ui.locale import whole_moment
 from app.ui.models.board import Board
+from app.ui.views.explore.sharing import Sharing
 from app.ui.widgets.dialogs import Dialog, confirm
 from app.ui.widgets.feedback import announce
 from app.ui.widgets.fields import Field, line_edit
@@ -52,12 +54,19 @@ class SavedCohorts(QObject):
 
         self._bridge.call("cohort.list", {}, of=self._view, done=take)
 
-    def fill(self, menu: QMenu, fail: Callable[[ConsiliumError], object], versions: Callable[[QMenu], object]) -> None:
+    def fill(
+        self,
+        menu: QMenu,
+        fail: Callable[[ConsiliumError], object],
+        versions: Callable[[QMenu], object],
+        sharing: Sharing,
+    ) -> None:
         """Make the menu anew."""
         menu.clear()
         save = menu.addAction(icon("plus"), text("ui.explore.save_cohort"), lambda: self.ask_name(fail))
         save.setEnabled(bool(self._board.criteria.cards))
         versions(menu.addMenu(icon("clock"), text("ui.explore.versions")))
+        sharing.fill(menu)
         menu.addSeparator()
         if not self.found:
             menu.addAction(text("ui.explore.no_cohorts")).setEnabled(False)
@@ -66,6 +75,11 @@ class SavedCohorts(QObject):
             inner = menu.addMenu(icon("people"), name)
             inner.addAction(text("ui.explore.use_cohort"), partial(self.use, name))
             inner.addAction(text("ui.explore.open_cohort"), partial(self._open, each))
+            earlier = inner.addMenu(icon("clock"), text("ui.explore.cohort_versions"))
+            earlier.setEnabled(int(each["version"]) > 1)
+            earlier.aboutToShow.connect(partial(self._fill_earlier, earlier, name, fail))
+            inner.addSeparator()
+            sharing.fill_cohort(inner, name)
             inner.addSeparator()
             inner.addAction(text("ui.explore.rename_cohort"), partial(self.rename, name))
             inner.addAction(icon("trash"), text("ui.explore.delete_cohort"), partial(self._delete, name, fail))
@@ -78,9 +92,25 @@ class SavedCohorts(QObject):
     def _open(self, found: Mapping[str, Any]) -> None:
         self._opened(str(found["name"]), int(found["version"]), str(found["text"]))
 
+    def _fill_earlier(self, menu: QMenu, name: str, fail: Callable[[ConsiliumError], object]) -> None:
+        """List the versions of a cohort, newest first, as soon as they are known."""
+        menu.clear()
+        menu.addAction(text("ui.explore.looking")).setEnabled(False)
+
+        def take(found: Result) -> None:
+            if not isValid(menu):
+                return
+            menu.clear()
+            for each in found["cohorts"]:
+                when = whole_moment(int(each["saved"]))
+                words = text("ui.explore.cohort_version", version=each["version"], when=when)
+                menu.addAction(words, partial(self._open, each))
+
+        self._bridge.call("cohort.versions", {"name": name}, of=self._view, done=take, failed=fail)
+
     def ask_name(self, fail: Callable[[ConsiliumError], object], suggested: str = "") -> None:
         """Ask under which name to save, and save."""
-        written = self._board.text
+        written = self._board.cohort_text
 
         def save(name: str, dialog: Dialog) -> None:
             def done(found: Result) -> None:

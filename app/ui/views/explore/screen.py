@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QHideEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QHideEvent, QResizeEvent
 from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QWidget
 
 from app.core.catalogue.model import Catalogue
 from app.core.errors import ConsiliumError, UserError
+from app.core.query.analyses import Attrition
 from app.core.services.commands import Result
 from app.texts import text
 from app.ui.context import Context
-from app.ui.models.asking import Check, asked_sites
 from app.ui.models.board import Board
 from app.ui.models.catalogue import Holding
 from app.ui.models.distribution import distributions_from_plain
 from app.ui.models.finding import Loader
+from app.ui.models.wish import Wish
 from app.ui.theme import set_role
 from app.ui.tokens import Style
 from app.ui.views.explore.analysis_pane import AnalysisPane
+from app.ui.views.explore.asking import Asking
 from app.ui.views.explore.canvas import Canvas
 from app.ui.views.explore.catalogue_pane import CataloguePane
 from app.ui.views.explore.details import Details
 from app.ui.views.explore.drafting import Drafting
+from app.ui.views.explore.header import Header, add_shortcuts
+from app.ui.views.explore.released import Released
 from app.ui.views.explore.saved import SavedCohorts, fill_versions
+from app.ui.views.explore.sharing import Sharing
 from app.ui.views.explore.words_pane import WordsPane
 from app.ui.views.view import View
-from app.ui.widgets.buttons import LINK, Button, IconButton
+from app.ui.widgets.buttons import LINK, Button
 from app.ui.widgets.feedback import Banner, EmptyState, announce
-from app.ui.widgets.layout import column, frame, row
-from app.ui.widgets.text import ElidedLabel, Label
+from app.ui.widgets.layout import column, row
+from app.ui.widgets.text import Label
 
-_CHECK_MS = 250
 _LEFT, _RIGHT = 300, 312
 _LAYOUT, _TEXT = "explore", "explore.text_form"
 
@@ -51,56 +53,47 @@ class ExploreView(View):
         self.board.refused.connect(self._refuse)
         self.board.changed.connect(self._changed)
         self._loader = Loader(self)
-        self._wished: str | None = None
-        self._asked_for = 0
+        self._wished: Wish | str | None = None
         self._report_of = -1
-        self._check_timer = QTimer(self, singleShot=True, interval=_CHECK_MS)
-        self._check_timer.timeout.connect(self.check)
         self.saved = SavedCohorts(self, self.board, context.bridge, self._open_cohort, self._cohort_saved)
+        self.sharing = Sharing(self, context.bridge, self.saved.refresh, self.fail, self._other_sites)
         self.catalogue = CataloguePane(self.board, context.preferences)
         self.canvas = Canvas(self.board)
         self.words = WordsPane(self.board)
-        self.analysis = AnalysisPane(self.board)
+        self.analysis = AnalysisPane(self.board, self.catalogue.finder.find)
+        self.asking = Asking(self, self.board, self.analysis, context)
+        self.asking.failed = self.fail
         self.draft = Drafting(self, self.board, self.analysis, context.bridge)
         self.draft.kept.connect(self._show_title)
         self.draft.failed = self.fail
+        self.released = Released(self, self.board, context.bridge)
         self.details = Details(self.board, self.catalogue.is_favourite, self.catalogue.set_favourite)
         self._make_header()
         self._make_panes()
         self._connect()
-        self._shortcuts()
+        add_shortcuts(self)
         self._stand()
 
     # --- making ---------------------------------------------------------------------------------------------------
 
     def _make_header(self) -> None:
-        self._title = ElidedLabel(text("ui.explore.new_query"), Style.TITLE)
-        self._state = Label("", Style.SMALL, "text2")
-        self.undo = IconButton("undo", text("ui.explore.undo"), pressed=self.board.history.stack.undo)
-        self.redo = IconButton("redo", text("ui.explore.redo"), pressed=self.board.history.stack.redo)
-        self.cohorts_button = Button(text("ui.explore.saved_cohorts"))
+        self.header = Header(self.board, self.begin_new)
+        self.undo, self.redo = self.header.undo, self.header.redo
+        self.cohorts_button = self.header.cohorts
         menu = QMenu(self.cohorts_button)
-        menu.aboutToShow.connect(
-            lambda: self.saved.fill(
-                menu, self.fail, lambda inner: fill_versions(inner, self.draft.versions, self._restore_version)
-            )
-        )
+        menu.aboutToShow.connect(lambda: self.saved.fill(menu, self.fail, self._fill_versions, self.sharing))
         self.cohorts_button.setMenu(menu)
-        self.new = Button(text("ui.explore.new_query"), icon_name="plus", pressed=self.begin_new)
-        title = row(self._title, self._state, gap=12)
-        title.setStretchFactor(self._title, 1)
-        head = row(gap=8, margins=(20, 0, 16, 0))
-        head.addLayout(title, 1)
-        for each in (self.undo, self.redo, self.cohorts_button, self.new):
-            head.addWidget(each)
-        made = frame("header", head)
-        made.setFixedHeight(max(52, self.fontMetrics().height() + 24))
-        self.page.addWidget(made)
+        self.page.addWidget(self.header)
+
+    def _fill_versions(self, menu: QMenu) -> None:
+        fill_versions(menu, self.draft.versions, self._restore_version)
 
     def _make_panes(self) -> None:
         save = Button(text("ui.explore.save_as"), LINK, pressed=lambda: self.saved.ask_name(self.fail, self.draft.name))
         self._save = save
-        head = row(Label(text("ui.explore.criteria"), Style.STRONG), None, save, margins=(20, 8, 20, 0))
+        self.funnel = Button(text("ui.explore.show_funnel"), LINK, pressed=self._wish_funnel)
+        title = Label(text("ui.explore.criteria"), Style.STRONG)
+        head = row(title, None, self.funnel, save, gap=12, margins=(20, 8, 20, 0))
         self._banner_holder = QWidget()
         set_role(self._banner_holder, role="clear")
         self._banner_holder.setLayout(column(self.banners, margins=(20, 8, 20, 0)))
@@ -151,33 +144,7 @@ class ExploreView(View):
             lambda shown: self.context.preferences.remember_words(_TEXT, ["shown" if shown else "folded"])
         )
         self.words.set_unfolded(self.context.preferences.words(_TEXT) == ["shown"])
-        stack = self.board.history.stack
-        for changed in (stack.canUndoChanged, stack.canRedoChanged, stack.indexChanged):
-            changed.connect(self._show_history)  # a method goes with the view; the stack still speaks while it dies
         self.context.standing.changed.connect(self._stand)
-        self._show_history()
-
-    def _shortcuts(self) -> None:
-        def key(keys: str | QKeySequence.StandardKey, do: Callable[[], object], of: QWidget) -> None:
-            made = QShortcut(QKeySequence(keys), of)
-            made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            made.activated.connect(do)
-
-        standard = QKeySequence.StandardKey
-        key(standard.Undo, self.board.history.stack.undo, self)
-        key(standard.Redo, self.board.history.stack.redo, self)
-        key(standard.Find, self._find, self)
-        key(standard.Save, lambda: self.saved.ask_name(self.fail, self.draft.name), self)
-        key("Ctrl+Return", self._ask_by_key, self)
-        for keys, do in (
-            (standard.Copy, lambda: self.canvas.copy(self.canvas.focused())),
-            (standard.Cut, lambda: self.canvas.cut(self.canvas.focused())),
-            (standard.Paste, self.canvas.paste),
-            ("Ctrl+D", lambda: self.canvas.duplicate(self.canvas.focused())),
-            ("Alt+Up", lambda: self.canvas.move_part(self.canvas.focused(), -1)),
-            ("Alt+Down", lambda: self.canvas.move_part(self.canvas.focused(), 1)),
-        ):
-            key(keys, do, self.canvas)
 
     # --- asking the owner -----------------------------------------------------------------------------------------
 
@@ -189,6 +156,9 @@ class ExploreView(View):
         have = {"have": self.board.hash} if self.board.hash else {}
         call("catalogue.show", have, of=self, done=self._take_catalogue, failed=self.fail)
         self.saved.refresh(self._load_draft)
+        self.released.refresh()
+        self.sharing.refresh()
+        self.asking.refresh()
         version = self.context.standing.overview.dataset_version
         if version != self._report_of:
             self._report_of = version
@@ -196,6 +166,9 @@ class ExploreView(View):
                 call("data.report", {"dataset": ""}, of=self, done=self._take_report, failed=self._no_report)
             else:
                 self.board.set_report({})
+
+    def _other_sites(self) -> list[str]:
+        return [each.name for each in self.context.standing.overview.sites if not each.own]
 
     def _take_catalogue(self, found: Result) -> None:
         if found["catalogue"]:
@@ -213,7 +186,7 @@ class ExploreView(View):
         self.board.set_holding(Holding(found["held"], frozenset(found["own"]), int(found["sites"])))
         self._load_draft()
         self._stand()
-        self._check_timer.start()
+        self.asking.check_soon()
 
     def _take_report(self, found: Result) -> None:
         self.board.set_report(distributions_from_plain(found["variables"]))
@@ -224,61 +197,22 @@ class ExploreView(View):
         self.board.set_report({})  # the editors say that there is none; the Data screen says why
 
     def check(self) -> None:
-        """Ask the planner about the criteria as they are now."""
-        if self.board.catalogue is None or not self.context.standing.overview.ready:
-            return
-        self._asked_for += 1
-        number = self._asked_for
-        values: dict[str, Any] = {"text": self._question()}
-        if self.analysis.epsilon:
-            values |= {"epsilon": self.analysis.epsilon, "contributors": len(self.analysis.chosen)}
-
-        def take(found: Result) -> None:
-            if number == self._asked_for:  # later questions are on their way
-                check = Check.from_plain(found)
-                self.analysis.set_check(check)
-                self._show_sites(check)
-
-        self.context.bridge.call("query.explain", values, of=self, done=take, failed=self.fail)
-
-    def _question(self) -> str:
-        return self.board.text or "everyone"
-
-    def _show_sites(self, check: Check) -> None:
-        self.analysis.set_sites(asked_sites(self.context.standing.overview.sites, check.by_site))
+        """Ask the planner about the question as it is now."""
+        self.asking.check()
 
     def ask(self) -> None:
         """Ask the chosen sites."""
-        if self.analysis.obstacle() or self.analysis.busy:
-            return
-        hours = int(self.analysis.within.value)
-        values = {
-            "text": self._question(),
-            "epsilon": self.analysis.epsilon,
-            "sites": list(self.analysis.chosen),
-            "minimum": self.analysis.minimum,
-            "deadline": int(time.time() * 1000) + hours * 3_600_000 if hours else 0,
-            "purpose": self.analysis.purpose.text().strip(),
-            "wait": 0,
-        }
-        self._asking(True)
+        self.asking.ask()
 
-        def done(found: Result) -> None:
-            self._asking(False)
-            announce(self, text("ui.explore.asked"))
-            self.context.navigate("results", str(found.get("id", "")))
+    def _wish_funnel(self) -> None:
+        """Choose the funnel of these criteria; what it costs is seen before it is asked."""
+        self.board.analyse(lambda _before: Attrition())
+        self.check()
+        announce(self, text("ui.explore.funnel_chosen"))
+        self.analysis.button.setFocus()
 
-        def failed(error: ConsiliumError) -> None:
-            self._asking(False)
-            self.fail(error)
-
-        self.context.bridge.call("query.run", values, of=self, done=done, failed=failed)
-
-    def _asking(self, busy: bool) -> None:
-        self.analysis.busy = busy
-        self.analysis.show_state()
-
-    def _ask_by_key(self) -> None:
+    def ask_by_key(self) -> None:
+        """Ask, if the button could be pressed."""
         if self.analysis.button.isEnabled():
             self.ask()
 
@@ -302,8 +236,8 @@ class ExploreView(View):
         self.draft.save_what_waits()
 
     def open(self, argument: object = None) -> None:
-        """Show the cohort of a text form; an empty one begins a new query."""
-        self._wished = str(argument or "")
+        """Show a text form, or a question asked before (a :class:`Wish`); an empty text begins a new query."""
+        self._wished = argument if isinstance(argument, Wish) else str(argument or "")
         if self.draft.loaded:
             self._open_wished()
 
@@ -311,7 +245,10 @@ class ExploreView(View):
         if self._wished is None:
             return
         wished, self._wished = self._wished, None
-        if wished:
+        if isinstance(wished, Wish):
+            self.draft.start_over(lambda: self._begin(wished.text, name=""))
+            self.analysis.show_wish(wished)
+        elif wished:
             self.draft.start_over(lambda: self._begin(wished, name=""))
         else:
             self.begin_new()
@@ -319,16 +256,19 @@ class ExploreView(View):
     def begin_new(self) -> None:
         """Begin a new query; the one before is kept among the versions."""
         self.draft.start_over(lambda: self._begin("", name=""))
-        self._find()
+        self.search()
 
-    def _begin(self, written: str, *, name: str | None = None, version: int = 0) -> None:
-        """Show a text form, with nothing to undo; of the saved cohort ``name``, if not of the one before."""
+    def _begin(self, written: str, *, name: str | None = None, version: int = 0, keep_analysis: bool = False) -> None:
+        """Show a text form, with nothing to undo; of the saved cohort ``name``, if not of the one before.
+
+        With ``keep_analysis`` only the criteria are other ones: a saved cohort says nothing of what is computed.
+        """
         if name is not None:
             self.draft.name, self.draft.version = name, version
         self.draft.begun = True
         self.show_banner()
         try:
-            self.board.begin(written)
+            self.board.begin(written, keep_analysis=keep_analysis)
             self.words.editor.show_criteria()  # what was typed and made no sense goes
         except UserError:  # the text form says what is wrong, and where
             self.words.set_unfolded(True)
@@ -336,10 +276,10 @@ class ExploreView(View):
             self.words.editor.take()
         self.draft.rest()
         self._show_title()
-        self._check_timer.start()
+        self.asking.check_soon()
 
     def _open_cohort(self, name: str, version: int, written: str) -> None:
-        self.draft.start_over(lambda: self._begin(written, name=name, version=version))
+        self.draft.start_over(lambda: self._begin(written, name=name, version=version, keep_analysis=True))
 
     def _cohort_saved(self, name: str, version: int) -> None:
         self.draft.name, self.draft.version = name, version
@@ -363,14 +303,12 @@ class ExploreView(View):
             self._stack.setCurrentIndex(1 if self.board.catalogue is not None else 0)
             if first and self.isVisible():
                 self.refresh()
-        for each in (self.undo, self.redo, self.cohorts_button, self.new):
-            each.setVisible(overview.ready)
-        self._state.setVisible(overview.ready)
+        self.header.show_ready(overview.ready)
         if overview.ready:
-            self._show_sites(self.analysis.check)
+            self.asking.show_sites()
             self._show_title()
         else:
-            self._title.set_whole(text("ui.rail.explore"))
+            self.header.title.set_whole(text("ui.rail.explore"))
 
     def _changed(self) -> None:
         self.draft.begun = True
@@ -379,30 +317,14 @@ class ExploreView(View):
         self._show_title()
 
     def _settings_changed(self) -> None:
-        self._check_timer.start()
+        self.asking.check_soon()
         self.draft.touch()
 
     def _show_title(self) -> None:
-        name, version = self.draft.name, self.draft.version
-        self._title.set_whole(name or text("ui.explore.new_query"))
+        draft = self.draft
+        self.header.show_draft(draft.name, draft.version, waits=draft.waits, empty=not self.board.text)
         self._save.setEnabled(bool(self.board.criteria.cards))
-        if not self.board.criteria.cards and not name:
-            self._state.setText("")
-        elif self.draft.waits:
-            self._state.setText(text("ui.explore.saving"))
-        elif name and version:
-            self._state.setText(text("ui.explore.version_kept", version=version))
-        else:
-            self._state.setText(text("ui.explore.kept"))
-
-    def _show_history(self, *_changed: object) -> None:
-        stack = self.board.history.stack
-        self.undo.setEnabled(stack.canUndo())
-        self.redo.setEnabled(stack.canRedo())
-        undo = text("ui.explore.undo_it", what=stack.undoText()) if stack.canUndo() else text("ui.explore.undo")
-        redo = text("ui.explore.redo_it", what=stack.redoText()) if stack.canRedo() else text("ui.explore.redo")
-        self.undo.set_name(undo)
-        self.redo.set_name(redo)
+        self.funnel.forbid("" if self.board.criteria.cards else text("ui.explore.lacking.attrition"))
 
     def _text_wrong(self, words: str) -> None:
         self.analysis.mistake = bool(words)
@@ -426,9 +348,10 @@ class ExploreView(View):
         """A variable is wanted for the current card: the catalogue's search takes the keyboard."""
         words = text("ui.explore.choose_for_card") if self.board.current else text("ui.explore.choose_new")
         announce(self, words)
-        self._find()
+        self.search()
 
-    def _find(self) -> None:
+    def search(self) -> None:
+        """Give the catalogue's search the keyboard."""
         self.catalogue.search.setFocus()
         self.catalogue.search.selectAll()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from PySide6.QtCore import QMimeData, QTimer, Signal
 from PySide6.QtGui import (
@@ -17,9 +18,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QFrame, QPlainTextEdit, QSizePolicy, QTextEdit
 
 from app.core.errors import UserError
-from app.core.query.model import EVERYONE, Query, expanded
+from app.core.query.model import expanded
 from app.core.query.text import MAX_TEXT
-from app.core.query.written import KEYWORDS
+from app.core.query.written import KEYWORDS, OTHER_WORDS
 from app.texts import explain, text
 from app.ui.icons import icon
 from app.ui.models.board import Board
@@ -32,8 +33,9 @@ from app.ui.widgets.layout import column, row, scrolling
 from app.ui.widgets.text import Label
 
 _TYPING_MS = 350
-_MOST_LINES, _LONG = 7, 600
-_KEYWORD = re.compile(rf"(?<![A-Za-z0-9_.:/+*-])({'|'.join(KEYWORDS)})(?![A-Za-z0-9_.:/+*-])", re.IGNORECASE)
+_MOST_LINES, _LONG = 5, 330
+_WORDS = "|".join(word for word in (*KEYWORDS, *OTHER_WORDS) if word != "x")
+_KEYWORD = re.compile(rf"(?<![A-Za-z0-9_.:/+*-])({_WORDS})(?![A-Za-z0-9_.:/+*-])", re.IGNORECASE)
 
 
 class WordsPane(QFrame):
@@ -58,7 +60,7 @@ class WordsPane(QFrame):
         line = row(self._fold, None, copy)
         self._long = Label("", Style.SENTENCE, wrap=True, rich=True, selectable=True)
         self._area = scrolling(column(self._long, None))
-        self._area.setFixedHeight(self.fontMetrics().height() * _MOST_LINES)
+        self._area.setFixedHeight(QFontMetrics(theme().font(Style.SENTENCE)).lineSpacing() * _MOST_LINES + 4)
         self._area.hide()
         self.setLayout(
             column(head, self._sentence, self._area, line, self.editor, self._wrong, gap=6, margins=(20, 10, 20, 12))
@@ -80,9 +82,9 @@ class WordsPane(QFrame):
         catalogue = self.board.catalogue
         if catalogue is None:
             return
-        cohort = expanded(self.board.criteria.cohort()) if self.board.criteria.cards else EVERYONE
+        query = self.board.query
         try:
-            asked = question_of(Query(cohort), catalogue)
+            asked = question_of(replace(query, cohort=expanded(query.cohort)), catalogue)
         except UserError as error:  # a draft of another catalogue; the planner says what to change
             asked = Question((explain(error).what,))
         rich = asked.rich(theme().colours["text"])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from PySide6.QtCore import QSortFilterProxyModel, Qt
 from PySide6.QtGui import QFontMetrics
-from PySide6.QtWidgets import QHeaderView, QSplitter, QTableView, QWidget
+from PySide6.QtWidgets import QSplitter, QWidget
 
 from app.texts import text
 from app.ui.locale import number
@@ -22,6 +21,7 @@ from app.ui.widgets.entries import Entries, Entry
 from app.ui.widgets.feedback import Icon
 from app.ui.widgets.fields import Choice, SearchField
 from app.ui.widgets.layout import Flow, clear, column, frame, row
+from app.ui.widgets.tables import plain_table
 from app.ui.widgets.text import ElidedLabel, Label
 
 _LIST = 200
@@ -219,25 +219,3 @@ def wide_enough(*words: str) -> int:
     """Return the width of a column for an icon and the longest of these words, in pixels."""
     metrics = QFontMetrics(theme().font(Style.BODY))
     return max(map(metrics.horizontalAdvance, words)) + 52
-
-
-def plain_table(name: str, model: object, widths: Mapping[Any, int], stretched: int) -> QTableView:
-    """Return a table of the design: rows of 30, hairlines, one column that takes the rest of the room."""
-    table = QTableView()
-    table.setAccessibleName(name)
-    table.setModel(model)  # type: ignore[arg-type]
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(30)
-    table.setShowGrid(False)
-    table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-    table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-    table.setTabKeyNavigation(False)
-    table.setWordWrap(False)
-    heads = table.horizontalHeader()
-    heads.setHighlightSections(False)
-    heads.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-    for each, width in widths.items():
-        table.setColumnWidth(each, max(width, heads.sectionSizeHint(each) + 12))
-    heads.setSectionResizeMode(stretched, QHeaderView.ResizeMode.Stretch)
-    table.setMinimumHeight(140)
-    return table

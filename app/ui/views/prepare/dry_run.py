@@ -27,7 +27,7 @@ from app.ui.models import preparing_spread as spread
 from app.ui.models.preparing_check import STATES, Checked, Group
 from app.ui.theme import theme
 from app.ui.tokens import Style
-from app.ui.views.prepare.columns import plain_table, wide_enough
+from app.ui.views.prepare.columns import wide_enough
 from app.ui.views.prepare.counts import Counts
 from app.ui.views.prepare.identifiers import IdentifiersPage
 from app.ui.views.prepare.preparation import Preparation
@@ -37,6 +37,7 @@ from app.ui.widgets.buttons import TOGGLE, Button
 from app.ui.widgets.feedback import announce
 from app.ui.widgets.fields import SearchField
 from app.ui.widgets.layout import Flow, column, row
+from app.ui.widgets.tables import plain_table
 from app.ui.widgets.text import Label
 
 _PROBLEMS = problems.Place

@@ -20,12 +20,12 @@ from app.core.preparation.mapping_text import mapping_text
 from app.texts import text
 from app.ui.jobs import Jobs, Running
 from app.ui.models import preparing_mapping as editing
+from app.ui.models.history import History
 from app.ui.models.preparing import CERTAIN, Found
 from app.ui.models.preparing_check import Checked, Depth, Sealed
 from app.ui.models.preparing_draft import Draft, Drawer
 from app.ui.models.preparing_federation import Federation, read_federation
 from app.ui.programs import Program
-from app.ui.views.prepare.history import MappingHistory
 
 Done = Callable[[Mapping[str, Any]], object]
 _CANCELLED = "job.cancelled"
@@ -53,7 +53,7 @@ class Preparation(QObject):
         super().__init__()
         self.drawer, self._jobs, self._run, self._read_federation = drawer, jobs, run, read_federation
         self.draft = drawer.load()
-        self.history = MappingHistory(_parsed(self.draft.mapping), self)
+        self.history = History[dict[str, Any]](_parsed(self.draft.mapping), self)
         self.history.changed.connect(self._mapping_changed)
         self.federation: Federation | None = None
         self.found: Found | None = None
@@ -78,7 +78,7 @@ class Preparation(QObject):
     @property
     def mapping(self) -> dict[str, Any]:
         """The mapping as it stands; never changed in place."""
-        return self.history.mapping
+        return self.history.value
 
     def decide(self, **changes: Any) -> None:
         """Note decisions, and keep them."""

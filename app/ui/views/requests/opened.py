@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from app.core.disclosure.policy import Policy
+from app.core.disclosure.judgement import Verdict
 from app.texts import text
 from app.ui.icons import icon
+from app.ui.models.budget import Budget
+from app.ui.models.naming import Names
+from app.ui.models.person import Person
+from app.ui.models.projects import Project
 from app.ui.models.question import Question
-from app.ui.models.requests import Asked, Fate, fate
+from app.ui.models.releasing import Releasing
+from app.ui.models.requests import Asked, Preview
 from app.ui.theme import theme
 from app.ui.tokens import PANE, Style
+from app.ui.views.budget.price import PriceCard
 from app.ui.views.requests import wording
 from app.ui.widgets.buttons import LINK, QUIET, Button
 from app.ui.widgets.chips import Chip
@@ -26,6 +33,17 @@ _SIDE = 316
 _WIDEST = 760
 
 
+@dataclass(frozen=True)
+class Around:
+    """What is known around a request: who asks and under which project, as far as this site knows them."""
+
+    own: str = ""
+    names: Names = Names()
+    person: Person | None = None
+    project: Project | None = None
+    budget: Budget | None = None
+
+
 class Opened(QWidget):
     """The request of the moment. What has not changed is left alone, so that nobody loses the place."""
 
@@ -33,7 +51,8 @@ class Opened(QWidget):
         super().__init__()
         self._asked: Asked | None = None
         self._question: Question | None = None
-        self._own = ""
+        self._releasing: Releasing | None = None
+        self._around = Around()
         self._head()
         self._main(ask_back)
         self._beside(edit_policy)
@@ -64,23 +83,29 @@ class Opened(QWidget):
 
     def _head(self) -> None:
         self._initials = Initials()
-        self._asker = Label("", Style.STRONG)
+        self._asker = Label("", Style.STRONG, wrap=True)
+        self._role = Label("", Style.SMALL, "text2", wrap=True)
         self._contact = Label("", Style.SMALL, "text2", wrap=True, selectable=True)
         self._chip = Chip("")
         self._words = Label("", Style.QUESTION, "text2", wrap=True, rich=True, selectable=True)
         self._words.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
 
     def _main(self, ask_back: Callable[[], object]) -> None:
-        names = row(self._initials, column(self._asker, self._contact, gap=1), gap=10)
-        names.setStretch(1, 1)
+        names = row(gap=10)
+        names.addWidget(self._initials, 0, Qt.AlignmentFlag.AlignTop)
+        names.addLayout(column(self._asker, self._role, self._contact, gap=1), 1)
         names.addWidget(self._chip, 0, Qt.AlignmentFlag.AlignTop)
         self._fold = Button(text("ui.requests.purpose"), QUIET, icon_name="chevron-right", pressed=self.unfold)
         self._fold.setAccessibleDescription(text("ui.requests.purpose_folded"))
         self._purpose = Label("", Style.BODY, wrap=True, selectable=True)
         self._form = Label("", Style.CODE, wrap=True, selectable=True)
+        self._project_title = Label(text("ui.requests.project_label"), Style.CAPTION, "text2")
+        self._project = Label("", Style.BODY, wrap=True, selectable=True)
         self._folded = card(
             Label(text("ui.requests.purpose_label"), Style.CAPTION, "text2"),
             self._purpose,
+            self._project_title,
+            self._project,
             Label(text("ui.requests.form_label"), Style.CAPTION, "text2"),
             self._form,
             gap=4,
@@ -88,6 +113,8 @@ class Opened(QWidget):
         self._folded.hide()
         self._released_title = Label("", Style.STRONG, "text2")
         self._released = _Facts()
+        self.price = PriceCard()
+        self._price_title = Label(text("ui.requests.costs"), Style.STRONG, "text2")
         self._sites = Flow()
         self._sites_note = Label("", Style.SMALL, "text2", wrap=True)
         self._notes_title = Label(text("ui.requests.notes"), Style.STRONG, "text2")
@@ -104,6 +131,9 @@ class Opened(QWidget):
             8,
             self._released_title,
             self._released,
+            8,
+            self._price_title,
+            self.price,
             8,
             Label(text("ui.requests.sites"), Style.STRONG, "text2"),
             sites,
@@ -136,8 +166,15 @@ class Opened(QWidget):
 
     # --- showing ----------------------------------------------------------------------------------------------
 
-    def show_request(self, asked: Asked, asked_in_words: Question | None, policy: Policy | None, own: str) -> None:
-        """Show a request; ``asked_in_words`` None is not known yet."""
+    def show_request(
+        self,
+        asked: Asked,
+        asked_in_words: Question | None,
+        releasing: Releasing | None,
+        found: Preview | None,
+        around: Around,
+    ) -> None:
+        """Show a request; ``asked_in_words``, ``releasing`` and ``found`` are None while they are not known yet."""
         other = self._asked is None or self._asked.id != asked.id
         if other:
             self.area.verticalScrollBar().setValue(0)
@@ -146,20 +183,30 @@ class Opened(QWidget):
         if other or asked_in_words != self._question:
             self._question = asked_in_words
             self._colour(asked)
-        if other or asked != self._asked or own != self._own:
-            self._asked, self._own = asked, own
-            self._show(asked, own)
-        self._show_policy(asked, policy, own)
+        if other or (asked, releasing, around) != (self._asked, self._releasing, self._around):
+            self._asked, self._releasing, self._around = asked, releasing, around
+            self._show(asked)
+        self._show_preview(asked, found)
 
-    def _show(self, asked: Asked, own: str) -> None:
-        self._initials.set(initials_of(asked.asker))
-        self._asker.setText(asked.asker)
+    def _show(self, asked: Asked) -> None:
+        own, project = self._around.own, self._around.project
+        self._initials.set(initials_of(asked.person or asked.asker))
+        self._asker.setText(wording.asker_words(asked))
+        role = wording.role_words(self._around.person, project)
+        self._role.setText(role)
+        self._role.setVisible(bool(role))
         self._contact.setText(asked.contact)
         self._chip.set(*wording.chip(asked, own))
         self._purpose.setText(asked.purpose or text("ui.requests.no_purpose"))
         self._form.setText(asked.text)
+        told = project is not None
+        self._project_title.setVisible(told)
+        self._project.setVisible(told)
+        if project is not None:
+            parts = (project.title, project.purpose, project.legal_basis, project.assessment)
+            self._project.setText("\n".join(filter(None, parts)))
         self._released_title.setText(text("ui.requests.released" if asked.waiting else "ui.requests.was_released"))
-        self._released.show_facts(_released(asked))
+        self._released.show_facts(wording.released(asked, self._releasing))
         clear(self._sites)
         for site in asked.sites:
             mine = site == own
@@ -184,18 +231,20 @@ class Opened(QWidget):
             self._thread.addWidget(Label(text("ui.requests.no_notes"), Style.SMALL, "text2", wrap=True))
         self._ask.setVisible(not asked.ended)
 
-    def _show_policy(self, asked: Asked, policy: Policy | None, own: str) -> None:
-        judged = asked.waiting and policy is not None
+    def _show_preview(self, asked: Asked, found: Preview | None) -> None:
+        judged = asked.waiting and found is not None
         self._judged_title.setText(text("ui.requests.preview" if judged else "ui.requests.past"))
         self._edit.setVisible(judged)
-        if judged and policy is not None:
-            self._steps.show_steps(wording.preview(policy, asked))
+        price = found.price if judged and found is not None else None
+        self._price_title.setVisible(price is not None)
+        self.price.show_price(price, self._around.budget)
+        if judged and found is not None:
+            self._steps.show_steps(wording.preview(found, asked, self._around.names))
         else:
-            self._steps.show_steps(wording.history(asked, own))
-        asks = judged and policy is not None and fate(policy, asked)[0] is Fate.WAITS
+            self._steps.show_steps(wording.history(asked, self._around.own))
+        asks = judged and found is not None and found.verdict is Verdict.ASK
         self._always.setVisible(asks)
-        if asks and policy is not None:
-            self._always_words.setText(text("ui.requests.always", kinds=kinds(policy), least=policy.others))
+        self._always_words.setText(wording.always(asked))
 
     def _colour(self, asked: Asked | None = None) -> None:
         about = asked or self._asked
@@ -213,27 +262,6 @@ class Opened(QWidget):
         self._fold.setIcon(icon("chevron-down" if shown else "chevron-right"))
         key = "ui.requests.purpose_unfolded" if shown else "ui.requests.purpose_folded"
         self._fold.setAccessibleDescription(text(key))
-
-
-def kinds(policy: Policy) -> str:
-    """Return which numbers a policy lets out, in words."""
-    if policy.exact and policy.noised:
-        return text("ui.requests.kinds_both")
-    return text("ui.requests.kinds_exact" if policy.exact else "ui.requests.kinds_noised")
-
-
-def _released(asked: Asked) -> list[tuple[str, str, str]]:
-    """Return what would be released: (icon, title, words)."""
-    if asked.exact:
-        noise = ("number", text("ui.requests.fact.exact"), text("ui.requests.fact.exact_why"))
-    else:
-        noise = ("noise", text("ui.requests.fact.noise"), text("ui.requests.fact.noise_why", most=asked.usual_noise))
-    least = text("ui.requests.fact.least", count=asked.minimum)
-    return [
-        ("people", text("ui.requests.fact.one"), text("ui.requests.fact.one_why")),
-        noise,
-        ("shield-check", least, text("ui.requests.fact.least_why", count=asked.minimum)),
-    ]
 
 
 class _Facts(QWidget):

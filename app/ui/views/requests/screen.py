@@ -7,26 +7,34 @@ from typing import ClassVar
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QFrame, QSplitter, QStackedWidget, QWidget
-from shiboken6 import isValid
 
-from app.core.disclosure.policy import Mode, Policy
+from app.core.catalogue.model import Catalogue
+from app.core.disclosure.judgement import Verdict
 from app.core.errors import ConsiliumError
+from app.core.query.model import Query
 from app.core.services.commands import Result
 from app.texts import text
 from app.ui.context import Context
-from app.ui.models.question import Question, question
-from app.ui.models.requests import Asked, Fate, fate, policy_from_plain
+from app.ui.models.naming import Names
+from app.ui.models.people import RANK, People
+from app.ui.models.person import Person
+from app.ui.models.projects import Project, projects_from_plain
+from app.ui.models.question import Question, question_of
+from app.ui.models.releasing import Releasing
+from app.ui.models.requests import Asked, Preview
+from app.ui.views.explore.wording import label
 from app.ui.views.requests import wording
-from app.ui.views.requests.opened import Opened, kinds
-from app.ui.views.requests.policy_dialog import PolicyDialog, effect
+from app.ui.views.requests.opened import Around, Opened
 from app.ui.views.view import View
 from app.ui.widgets.buttons import DANGER, PRIMARY, Button
-from app.ui.widgets.dialogs import Dialog, ask_text, confirm
+from app.ui.widgets.dialogs import ask_text, confirm
 from app.ui.widgets.entries import Entries
 from app.ui.widgets.feedback import EmptyState, announce
 from app.ui.widgets.layout import column, frame, header, row
+from app.ui.widgets.text import tip
 
 _LIST = 292
+_KEYS = "Ctrl+Return"
 _IN_WORDS = 100
 """So many of the newest requests stand in words in the list; older ones once they are opened."""
 
@@ -40,20 +48,28 @@ class RequestsView(View):
         super().__init__(context)
         self._requests: list[Asked] = []
         self._questions: dict[str, Question] = {}
-        self._policy: Policy | None = None
+        self._releasing: dict[str, Releasing] = {}
+        self._previews: dict[str, Preview] = {}
+        self._people = People()
+        self._projects: tuple[Project, ...] = ()
+        self._variables: dict[str, str] = {}
         self._fetching = ""
+        self._working = False
         self._wanted = ""
         self._heard = False
-        self.dialog: Dialog | None = None
-        """The policy, while it is open."""
         self._policy_button = Button(text("ui.requests.your_policy"), icon_name="shield", pressed=self.edit_policy)
-        self.page.addWidget(header(text("ui.rail.requests"), text("ui.requests.subtitle"), self._policy_button))
+        self._budget_button = Button(
+            text("ui.rail.budget"), icon_name="layers", pressed=lambda: context.navigate("budget")
+        )
+        self.page.addWidget(
+            header(text("ui.rail.requests"), text("ui.requests.subtitle"), self._budget_button, self._policy_button)
+        )
         self.list = Entries(text("ui.requests.list"))
         self.list.chosen.connect(self._choose)
         self.opened = Opened(ask_back=self._ask_back, edit_policy=self.edit_policy)
         self._foot = self._make_foot()
         self.page.addWidget(self._make_body(), 1)
-        shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
+        shortcut = QShortcut(QKeySequence(_KEYS), self)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.activated.connect(self._answer_by_key)
         context.standing.changed.connect(self._stand)
@@ -65,7 +81,6 @@ class RequestsView(View):
         )
         self._always = Button(text("ui.requests.always_answer"), size="large", pressed=self._always_pressed)
         self._decline = Button(text("ui.requests.decline"), DANGER, size="large", pressed=self._decline_pressed)
-        self._answer.setToolTip(QKeySequence("Ctrl+Return").toString(QKeySequence.SequenceFormat.NativeText))
         return frame("foot", row(self._answer, self._always, None, self._decline, margins=(24, 12, 24, 12)))
 
     def _make_body(self) -> QStackedWidget:
@@ -100,10 +115,15 @@ class RequestsView(View):
     # --- asking the owner ---------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Ask for the requests and the policy."""
+        """Ask for the requests, and for who may be named in them."""
         if self.context.standing.overview.ready:
-            self.context.bridge.call("policy.show", of=self, done=self._take_policy)
-            self.context.bridge.call("request.list", of=self, done=self._take, failed=self.fail)
+            call = self.context.bridge.call
+            call("people.list", of=self, done=self._take_people, failed=self._silent)
+            call("project.list", of=self, done=self._take_projects, failed=self._silent)
+            call("request.list", of=self, done=self._take, failed=self.fail)
+
+    def _silent(self, _error: ConsiliumError) -> None:
+        """The requests are shown without it."""
 
     def open(self, argument: object = None) -> None:
         """Show the request whose id begins with ``argument``."""
@@ -116,8 +136,12 @@ class RequestsView(View):
             self.refresh()
         self._show()
 
-    def _take_policy(self, found: Result) -> None:
-        self._policy = policy_from_plain(found)
+    def _take_people(self, found: Result) -> None:
+        self._people = People.from_plain(found)
+        self._show()
+
+    def _take_projects(self, found: Result) -> None:
+        self._projects = projects_from_plain(found)
         self._show()
 
     def _take(self, found: Result) -> None:
@@ -130,6 +154,20 @@ class RequestsView(View):
         self._requests = requests
         self._show()
         self._fetch()
+        self._judge()
+
+    def _judge(self) -> None:
+        """Ask what the policy would do with the opened request."""
+        asked = self.current
+        if asked is None or not asked.waiting:
+            return
+        id = asked.id
+
+        def take(found: Result) -> None:
+            self._previews[id] = Preview.from_plain(found)
+            self._show_opened()
+
+        self.context.bridge.call("policy.preview", {"id": id}, of=self, done=take, failed=self.fail)
 
     def _fetch(self) -> None:
         """Ask for the next question in words, the opened one first; one at a time, as each is small."""
@@ -142,9 +180,12 @@ class RequestsView(View):
         def take(found: Result) -> None:
             self._fetching = ""
             try:
-                self._questions[missing] = question(found["query"], found["catalogue"])
+                query, catalogue = Query.from_cbor(found["query"]), Catalogue.from_cbor(found["catalogue"])
+                self._questions[missing] = question_of(query, catalogue)
+                self._releasing[missing] = Releasing.of(query, catalogue)
+                self._variables |= {each.code: label(each) for each in catalogue.variables}
             except ConsiliumError:  # of a newer program: its text form says it
-                self._questions[missing] = Question((str(found["text"]),), str(found["text"]))
+                self._questions.setdefault(missing, Question((str(found["text"]),), str(found["text"])))
             self._show()
             self._fetch()
 
@@ -157,7 +198,8 @@ class RequestsView(View):
 
     def _show(self) -> None:
         overview = self.context.standing.overview
-        self._policy_button.setVisible(overview.ready and self._policy is not None)
+        self._policy_button.setVisible(overview.ready)
+        self._budget_button.setVisible(overview.ready)
         if not overview.ready:
             self._stack.setCurrentIndex(3 if overview.site else 0)
             return
@@ -177,11 +219,28 @@ class RequestsView(View):
         asked = self.current
         if asked is None:
             return
-        own = self.context.standing.overview.site
-        self.opened.show_request(asked, self._questions.get(asked.id), self._policy, own)
+        found = self._previews.get(asked.id)
+        questions, releasing = self._questions.get(asked.id), self._releasing.get(asked.id)
+        self.opened.show_request(asked, questions, releasing, found, self._around(asked))
         self._foot.setVisible(asked.waiting)
-        if self._policy is not None:
-            self._always.setVisible(asked.waiting and fate(self._policy, asked)[0] is Fate.WAITS)
+        declined = found is not None and found.verdict is Verdict.DECLINE
+        if not self._working:
+            self._answer.forbid(text("ui.requests.cannot_answer") if declined else "")
+        if not declined:
+            self._answer.setToolTip(tip(_keys()))
+        self._always.setVisible(asked.waiting and found is not None and found.verdict is Verdict.ASK)
+
+    def _around(self, asked: Asked) -> Around:
+        """Return what is known of who asks."""
+        overview = self.context.standing.overview
+        people = [each for each in self._people.people if (each.site, each.name) == (asked.asker, asked.person)]
+        usable = [each for each in people if each.valid] or people
+        person: Person | None = max(usable, key=lambda each: RANK.get(each.role, 0), default=None)
+        project = next((each for each in self._projects if asked.project in (each.title, each.id)), None)
+        sites = dict(enumerate((each.name for each in overview.sites), start=1))
+        return Around(
+            overview.site, Names(sites, variables=self._variables), person, project, self.context.standing.budget
+        )
 
     @property
     def current(self) -> Asked | None:
@@ -192,6 +251,7 @@ class RequestsView(View):
         self.banners.show_only()
         self._show_opened()
         self._fetch()
+        self._judge()
 
     def fail(self, error: ConsiliumError) -> None:
         """Show an error above the opened request."""
@@ -201,6 +261,7 @@ class RequestsView(View):
     # --- deciding -----------------------------------------------------------------------------------------------
 
     def _busy(self, working: bool) -> None:
+        self._working = working
         for each in (self._answer, self._always, self._decline):
             each.setEnabled(not working)
 
@@ -258,56 +319,26 @@ class RequestsView(View):
         )
 
     def _always_pressed(self) -> None:
-        asked, policy = self.current, self._policy
-        if asked is None or policy is None:
+        if (asked := self.current) is None:
             return
-        waiting = [each for each in self._requests if each.waiting]
-        then = Policy(Mode.AUTOMATIC, policy.exact, policy.noised, policy.others)
-        words = text("ui.requests.always", kinds=kinds(policy), least=policy.others)
+
+        def answer() -> None:
+            said = text("ui.requests.answered", site=asked.asker)
+            self._do("request.answer", {"id": asked.id, "always": True}, said)
+
         confirm(
             self,
             text("ui.requests.always_dialog"),
-            f"{words}\n\n{text('ui.requests.always_all')}\n\n{effect(then, waiting)}",
+            f"{wording.always(asked)}\n\n{text('ui.requests.always_limits')}",
             answer=text("ui.requests.always_now"),
-            then=lambda: self._use(then),
+            then=answer,
         )
 
     def edit_policy(self) -> None:
-        """Open the policy."""
-        if self._policy is None:
-            return
-        waiting = [each for each in self._requests if each.waiting]
-        opened = self.current if self.current in waiting else None
-        sites = len(self.context.standing.overview.sites)
-        dialog = PolicyDialog(self, self._policy, sites=sites, waiting=waiting, opened=opened, use=self._use)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.finished.connect(self._dialog_closed)
-        self.dialog = dialog
-        dialog.open()
+        """Show the policy."""
+        self.context.navigate("policy")
 
-    def _dialog_closed(self, _result: int) -> None:
-        self.dialog = None
 
-    def _use(self, policy: Policy) -> None:
-        values = {"mode": policy.mode.value, "exact": policy.exact, "noised": policy.noised, "others": policy.others}
-        dialog = self.dialog
-
-        def asking() -> Dialog | None:
-            """Return the dialog that asked, unless it was cancelled meanwhile: then it is gone, or just going."""
-            return dialog if dialog is not None and isValid(dialog) and dialog.isVisible() else None
-
-        def done(found: Result) -> None:
-            if (there := asking()) is not None:
-                there.accept()
-            self._busy(False)
-            self._take_policy(found)
-            announce(self, text("ui.requests.policy.used"))
-            self.refresh()
-
-        def failed(error: ConsiliumError) -> None:
-            there = asking()
-            self.fail(error) if there is None else there.failed(error)
-
-        if dialog is not None:
-            dialog.busy(True)
-        self.context.bridge.call("policy.set", values, of=self, done=done, failed=failed)
+def _keys() -> str:
+    """Return the keys that answer, as this system writes them."""
+    return QKeySequence(_KEYS).toString(QKeySequence.SequenceFormat.NativeText)

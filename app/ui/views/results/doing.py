@@ -13,6 +13,7 @@ from PySide6.QtGui import QDesktopServices
 from app.core.errors import ConsiliumError
 from app.core.services.commands import Result
 from app.core.services.runs import Run
+from app.plots.options import Options
 from app.texts import preferred_language, text
 from app.ui.jobs import Running
 from app.ui.programs import Program
@@ -23,6 +24,15 @@ from app.ui.widgets.feedback import Banner, announce
 
 if TYPE_CHECKING:
     from app.ui.views.results.screen import ResultsView
+
+
+def drawn_as(options: Options) -> list[str]:
+    """Return how the command line draws a figure as it is seen; nothing where it does so anyway."""
+    flags = {"--shares": options.shares, "--events": options.events, "--hazard-ratios": options.hazard_ratios}
+    found = [flag for flag, wanted in flags.items() if wanted]
+    if options.interval != Options().interval:
+        found.append(f"--interval={options.interval}")
+    return [*found, *(f"--hide={key}" for key in sorted(options.hidden))]
 
 
 class Doing:
@@ -110,8 +120,11 @@ class Doing:
             "minimum": run.minimum,
             "deadline": round(time.time() * 1000) + run.deadline - run.asked if run.deadline else 0,
             "purpose": run.purpose,
+            "per_site": run.per_site,
             "wait": 0,
         }
+        if run.asked_by:
+            values |= {"person": run.asked_by, "project": run.project}
 
         def asked(found: Result) -> None:
             self._view.open(str(found.get("id", "")))
@@ -129,6 +142,7 @@ class Doing:
         directory = self._view.context.bridge.directory
         command = ["query", "export", run.id, "--to", str(path), "--format", kind.format, "--replace"]
         command += ["--language", preferred_language(), "--profile", str(directory)]
+        command += drawn_as(self._view.opened.twins.choosing.options)
         self._say(text("ui.results.saving"), "info")
         jobs = self._view.context.jobs
         job = Running(text("ui.results.saving_file", file=path.name), cancel=lambda: program.cancel())

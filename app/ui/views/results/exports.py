@@ -34,9 +34,15 @@ KINDS = (
 
 
 class ExportMenu(QMenu):
-    """The formats, and copying the figure."""
+    """The formats, and copying the figure or the table."""
 
-    def __init__(self, parent: QWidget, save: Callable[[Kind], object], copy: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        parent: QWidget,
+        save: Callable[[Kind], object],
+        copy: Callable[[], object],
+        copy_table: Callable[[], object],
+    ) -> None:
         super().__init__(parent)
         self.setToolTipsVisible(True)
         for kind in KINDS:
@@ -44,11 +50,16 @@ class ExportMenu(QMenu):
                 self.addSeparator()
             self.addAction(self._action(kind, save))
         self.addSeparator()
-        self.copy_action = QAction(icon("copy"), text("ui.results.export.copy"), self)
-        self.copy_action.setShortcut(QKeySequence("Ctrl+Shift+C"))
-        self.copy_action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self.copy_action.triggered.connect(lambda _checked=False: copy())
-        self.addAction(self.copy_action)
+        self.copy_action = self._copying(text("ui.results.export.copy"), "Ctrl+Shift+C", copy)
+        self.table_action = self._copying(text("ui.results.copy_table"), "Ctrl+Shift+T", copy_table)
+
+    def _copying(self, words: str, keys: str, copy: Callable[[], object]) -> QAction:
+        made = QAction(icon("copy"), words, self)
+        made.setShortcut(QKeySequence(keys))
+        made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        made.triggered.connect(lambda _checked=False: copy())
+        self.addAction(made)
+        return made
 
     def _action(self, kind: Kind, save: Callable[[Kind], object]) -> QAction:
         # what stands behind the tab is set at the right, like a shortcut

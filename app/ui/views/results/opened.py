@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from app.core.services.runs import Run
@@ -13,50 +14,58 @@ from app.texts import text
 from app.ui.icons import icon
 from app.ui.locale import number
 from app.ui.models.question import Question
+from app.ui.models.told import EACH, TOTAL, Told
 from app.ui.theme import theme
 from app.ui.tokens import Style
 from app.ui.views.results import wording
-from app.ui.views.results.figure import Drawn, FigurePlace
-from app.ui.views.results.parts import SitesList, Strip, Table, Thread, strip_facts, table_rows
+from app.ui.views.results.answer import AnswerHead
+from app.ui.views.results.parts import SitesList, Strip, Thread, strip_facts
+from app.ui.views.results.statistics_panel import StatisticsPanel
+from app.ui.views.results.twins import Twins
 from app.ui.widgets.buttons import DANGER, Button
 from app.ui.widgets.chips import Meter
 from app.ui.widgets.feedback import Banners, Icon
+from app.ui.widgets.fields import Choice
 from app.ui.widgets.layout import Flow, column, row, scrolling
 from app.ui.widgets.text import Label
 
-FIGURE, TABLE, SITES, NOTES = range(4)
-_TALLEST = 460
-_TABS = (("figure", "bars"), ("table", "table"), ("sites", "federation"), ("notes", "message"))
+_SIDE = 24
+FIGURE, TABLE, BOTH, SITES, NOTES = range(5)
+_TABS = (("figure", "bars"), ("table", "table"), ("both", "compare"), ("sites", "federation"), ("notes", "message"))
 Actions: TypeAlias = Mapping[str, Callable[[], object]]
 
 
 class Opened(QWidget):
     """The run of the moment. What has not changed is left alone, so that nobody loses the place."""
 
-    def __init__(self, actions: Actions, write: Callable[[str], object]) -> None:
+    def __init__(self, actions: Actions, write: Callable[[str], object], copied: Callable[[], object]) -> None:
         super().__init__()
         self._run: Run | None = None
-        self._question: Question | None = None
+        self._told: Told | None = None
         self.banners = Banners()
         self._words = Label("", Style.SENTENCE, "text2", wrap=True, rich=True, selectable=True)
-        self._make_answer()
+        self.answer = AnswerHead()
         self._make_standing()
         self._make_actions(actions)
+        self._make_site()
         self.strip = Strip()
-        self.figure, self.table, self.sites, self.notes = FigurePlace(), Table(), SitesList(), Thread(write)
-        self._note = Label(text("ui.results.no_bars"), Style.CAPTION, "text2", wrap=True)
+        self.twins, self.sites, self.notes = Twins(copied), SitesList(), Thread(write)
+        self.statistics = StatisticsPanel()
+        self.figure, self.table = self.twins.figure, self.twins.table
         self._make_tabs()
         body = column(
             self.banners,
             self._words,
-            self._answer,
+            self.answer,
             self._standing,
             self._actions,
             self.strip,
+            self._site_row,
             self.tabs,
             self._pages,
+            self.statistics,
             gap=14,
-            margins=(24, 16, 24, 20),
+            margins=(_SIDE, 16, _SIDE, 20),
         )
         body.setStretchFactor(self._pages, 1)
         self.area = scrolling(body)
@@ -66,19 +75,6 @@ class Opened(QWidget):
         theme().changed.connect(self._colour)
 
     # --- parts ------------------------------------------------------------------------------------------------
-
-    def _make_answer(self) -> None:
-        self.number = Label("", Style.ANSWER, selectable=True)
-        self._unit = Label(text("ui.results.patients"), Style.QUESTION)
-        self.interval = Label("", Style.STRONG, wrap=True)
-        self._why = Label("", Style.SMALL, "text2", wrap=True)
-        beside = column(None, self._why, self.interval, None, gap=2)
-        layout = row(self.number, gap=10)
-        layout.addWidget(self._unit, 0, Qt.AlignmentFlag.AlignVCenter)
-        layout.addSpacing(14)
-        layout.addLayout(beside, 1)
-        self._answer = QWidget()
-        self._answer.setLayout(layout)
 
     def _make_standing(self) -> None:
         self._sign = Icon("running", 28, "acc")
@@ -111,59 +107,81 @@ class Opened(QWidget):
         self._actions = QWidget()
         self._actions.setLayout(flow)
 
+    def _make_site(self) -> None:
+        self.site = Choice(text("ui.results.whose"), [])
+        self.site.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
+        self.site.chosen.connect(lambda _site: self._show_answer())
+        label = Label(text("ui.results.whose"), Style.BODY, "text2")
+        label.setBuddy(self.site)
+        self._site_row = QWidget()
+        self._site_row.setLayout(row(label, self.site, None, gap=10))
+
     def _make_tabs(self) -> None:
         self.tabs = QTabBar()
         self.tabs.setExpanding(False)
         self.tabs.setAccessibleName(text("ui.results.tabs"))
         self.tabs.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._pages = QStackedWidget()
-        figure = QWidget()
-        self.figure.setMaximumHeight(_TALLEST)
-        drawn = column(self.figure, self._note, gap=6)
-        drawn.setStretchFactor(self.figure, 1)
-        drawn.addStretch(0)
-        figure.setLayout(drawn)
-        pages: tuple[QWidget, ...] = (figure, self.table, self.sites, self.notes)
-        for (name, icon_name), page in zip(_TABS, pages, strict=True):
+        self._pages = _Pages()
+        for name, icon_name in _TABS:
             self.tabs.addTab(icon(icon_name), text(f"ui.results.tab.{name}"))
+        for page in (self.twins, self.sites, self.notes):
             page.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
             self._pages.addWidget(page)
-        self.tabs.currentChanged.connect(self._pages.setCurrentIndex)
+        self.tabs.currentChanged.connect(lambda _tab: self._show_page())
 
     # --- showing ----------------------------------------------------------------------------------------------
 
-    def show_run(self, run: Run, asked: Question | None, own: str) -> None:
-        """Show a run; ``asked`` None is not known in words yet."""
+    def show_run(self, run: Run, told: Told | None, own: str) -> None:
+        """Show a run; ``told`` None is not known in words yet."""
         other = self._run is None or self._run.id != run.id
         arrived = not other and self._run is not None and self._run.answer is None and run.answer is not None
-        if other or asked != self._question:
-            self._question, self._run = asked, run
+        before, self._told, self._run = self._told, told, run
+        if other or told != before:
             self._colour()
-        self._run = run
-        self._show_answer(run)
+        self._show_sites(run, told, first=other)
+        self._show_answer()
         self._show_standing(run)
         self._show_actions(run)
-        self.strip.show_facts(strip_facts(run))
         self.sites.show_sites(run.sites)
         self.notes.show_notes(run.notes, own, open_=run.open)
         written = sum(bool(words) for _, words in run.notes)
         notes = text("ui.results.notes_count", count=number(written)) if written else text("ui.results.tab.notes")
         if self.tabs.tabText(NOTES) != notes:
             self.tabs.setTabText(NOTES, notes)
+            self._fit_tabs()
         self._show_tabs(run, first=other or arrived)
 
-    def _show_answer(self, run: Run) -> None:
-        self._answer.setVisible(run.answer is not None)
-        if run.answer is None:
+    @property
+    def chosen_site(self) -> str:
+        """Whose result is shown: a site's name, :data:`.TOTAL` or :data:`.EACH`."""
+        return self.site.value if self.site.count() else TOTAL
+
+    def _show_sites(self, run: Run, told: Told | None, *, first: bool) -> None:
+        names = told.sites if told is not None and run.answer is not None else ()
+        wanted = [(TOTAL, text("ui.results.all_together")), *((name, name) for name in names)]
+        if names:
+            wanted.append((EACH, text("ui.results.each_site")))
+        chosen = TOTAL if first else self.chosen_site
+        if wanted != [(self.site.itemData(place), self.site.itemText(place)) for place in range(self.site.count())]:
+            self.site.clear()
+            for value, shown in wanted:
+                self.site.addItem(shown, value)
+        self.site.set_value(chosen)
+        self._site_row.setVisible(bool(names))
+
+    def _show_answer(self) -> None:
+        run, told = self._run, self._told or Told(Question(("",)))
+        self.answer.setVisible(run is not None and run.answer is not None)
+        if run is None:
             return
-        interval, why = wording.uncertainty(run.answer)
-        for label, words in ((self.number, number(run.answer.count)), (self.interval, interval), (self._why, why)):
-            if label.text() != words:
-                label.setText(words)
-        self.number.setAccessibleName(wording.spoken_answer(run.answer))
-        self.table.show_rows(table_rows(run))
-        title = self._question.brief if self._question is not None else run.text
-        self.figure.show_runs([Drawn(title, run)], wording.spoken_answer(run.answer))
+        self.strip.show_facts(strip_facts(run, told, self.chosen_site))
+        if run.answer is None:
+            self.statistics.show_all([], [])
+            return
+        self.answer.show_answer(run, told, self.chosen_site)
+        self.twins.show_run(run, told, self.chosen_site)
+        self.statistics.show_all(*self.twins.statistics)
+        self._show_page()
 
     def _show_standing(self, run: Run) -> None:
         self._standing.setVisible(run.answer is None)
@@ -190,17 +208,56 @@ class Opened(QWidget):
 
     def _show_tabs(self, run: Run, *, first: bool) -> None:
         answered = run.answer is not None
-        for place in (FIGURE, TABLE):
+        for place in (FIGURE, TABLE, BOTH):
             if self.tabs.isTabVisible(place) != answered:
                 self.tabs.setTabVisible(place, answered)
         if first or not self.tabs.isTabVisible(self.tabs.currentIndex()):
-            self.tabs.setCurrentIndex(FIGURE if answered else SITES)
+            shown = self.tabs.currentIndex() if self.tabs.currentIndex() in (TABLE, BOTH) else FIGURE
+            self.tabs.setCurrentIndex(shown if answered else SITES)
             self.area.verticalScrollBar().setValue(0)
-        self._pages.setCurrentIndex(self.tabs.currentIndex())
+        self._fit_tabs()
+        self._show_page()
+
+    def _show_page(self) -> None:
+        tab = self.tabs.currentIndex()
+        twins = tab in (FIGURE, TABLE, BOTH)
+        self._pages.setCurrentIndex(0 if twins else 1 if tab == SITES else 2)
+        if twins:
+            self.twins.show_parts(figure=tab != TABLE, table=tab != FIGURE)
+        self.statistics.setVisible(twins and self.statistics.filled)
 
     def _colour(self) -> None:
         if self._run is None:
             return
-        asked = self._question or Question((self._run.text,))
+        asked = self._told.question if self._told is not None else Question((self._run.text,))
         self._words.setText(asked.rich(theme().colours["text"]))
         self._words.setAccessibleName(asked.plain)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self.twins.turn(self.width())
+        self._fit_tabs()
+
+    def _fit_tabs(self) -> None:
+        """Let the tabs have their pictures where there is room for them: no tab may be hidden behind an arrow."""
+        for pictured in (True, False):
+            for place, (_, icon_name) in enumerate(_TABS):
+                self.tabs.setTabIcon(place, icon(icon_name) if pictured else QIcon())
+            if self.tabs.sizeHint().width() <= self.width() - 2 * _SIDE:
+                return
+
+
+class _Pages(QStackedWidget):
+    """As high as the page that is seen, not as the highest of all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.currentChanged.connect(self._fit)
+
+    def _fit(self, seen: int) -> None:
+        for place in range(self.count()):
+            policy = QSizePolicy.Policy.Expanding if place == seen else QSizePolicy.Policy.Ignored
+            page = self.widget(place)
+            if page is not None:
+                page.setSizePolicy(QSizePolicy.Policy.Preferred, policy)
+        self.updateGeometry()

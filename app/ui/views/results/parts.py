@@ -1,24 +1,17 @@
-"""The parts of an opened run: the strip of facts, the table, the sites, the thread of notes."""
+"""The parts of an opened run: the strip of facts, the sites, the thread of notes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFrame,
-    QHeaderView,
-    QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.services.runs import Run, RunSite
 from app.texts import text
-from app.ui.locale import moment, number, percent, whole_moment
+from app.ui.locale import moment, number, whole_moment
+from app.ui.models.answers import facts
+from app.ui.models.told import EACH, TOTAL, Told
 from app.ui.tokens import Style
 from app.ui.views.results import wording
 from app.ui.widgets.buttons import Button
@@ -27,7 +20,8 @@ from app.ui.widgets.feedback import Icon
 from app.ui.widgets.layout import Flow, card, clear, column, line, row
 from app.ui.widgets.text import Label
 
-_ROW = 30
+_FEW = 2
+"""With more facts of a result, sites and moments of the run are left to the panel beside."""
 
 
 class Strip(QWidget):
@@ -59,76 +53,31 @@ class Strip(QWidget):
         self.setVisible(bool(facts))
 
 
-def strip_facts(run: Run) -> list[tuple[str, str]]:
-    """Return the facts in short of a run."""
-    found = []
+def strip_facts(run: Run, told: Told, site: str) -> list[tuple[str, str]]:
+    """Return the facts in short of a run, first those of the result that is shown."""
+    found: list[tuple[str, str]] = []
     if (answer := run.answer) is not None:
-        given = text("ui.results.n_of_m", count=len(answer.contributors), of=len(run.sites))
-        found.append((text("ui.results.fact.sites"), given))
+        result = told.result(TOTAL if site == EACH else site, run)
+        if result is not None and told.words is not None:
+            found += facts(result, told.words)
+        if len(found) <= _FEW:
+            given = text("ui.results.n_of_m", count=len(answer.contributors), of=len(run.sites))
+            found.append((text("ui.results.fact.sites"), given))
     else:
         found.append((text("ui.results.fact.sites_asked"), number(len(run.sites))))
         if run.open:
             ready = text("ui.results.n_of_m", count=run.decided, of=run.minimum)
             found.append((text("ui.results.fact.parts_ready"), ready))
+    long = len(found) > _FEW
     kind = "ui.results.fact.noised" if run.epsilon else "ui.results.fact.exact"
-    found += [(text("ui.results.fact.kind"), text(kind)), (text("ui.results.fact.asked"), whole_moment(run.asked))]
-    if run.ended:
+    if not long:
+        found.append((text("ui.results.fact.kind"), text(kind)))
+        found.append((text("ui.results.fact.asked"), whole_moment(run.asked)))
+    if run.ended and not long:
         found.append((text("ui.results.fact.took"), wording.duration(run.ended - run.asked)))
-    elif run.deadline:
+    elif run.deadline and not run.ended:
         found.append((text("ui.results.fact.deadline"), whole_moment(run.deadline)))
     return found
-
-
-class Table(QTableWidget):
-    """The twin of the figure: the same in rows."""
-
-    def __init__(self) -> None:
-        super().__init__(0, 2)
-        self.setAccessibleName(text("ui.results.table"))
-        self.setHorizontalHeaderLabels([text("ui.results.column.what"), text("ui.results.column.value")])
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(_ROW)
-        self.setShowGrid(False)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setTabKeyNavigation(False)
-        self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        self.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.setMinimumHeight(240)
-        self._rows: list[tuple[str, str]] = []
-
-    def show_rows(self, rows: list[tuple[str, str]]) -> None:
-        """Show these."""
-        if rows == self._rows:
-            return
-        self._rows = rows
-        self.setRowCount(len(rows))
-        for place, (what, value) in enumerate(rows):
-            self.setItem(place, 0, QTableWidgetItem(what))
-            self.setItem(place, 1, QTableWidgetItem(value))
-
-
-def table_rows(run: Run) -> list[tuple[str, str]]:
-    """Return the answer of a run in rows, for the table."""
-    answer = run.answer
-    if answer is None:
-        return []
-    rows = [(text("ui.results.row.count"), number(answer.count))]
-    if answer.exact:
-        rows.append((text("ui.results.row.certainty"), text("ui.results.exact")))
-    else:
-        rows += [
-            (text("ui.results.row.low", percent=percent(0.95)), number(answer.low)),
-            (text("ui.results.row.high", percent=percent(0.95)), number(answer.high)),
-            (text("ui.results.row.released"), number(answer.released).replace("-", "−")),
-            (text("ui.results.row.noise"), number(answer.noise_scale, 2)),
-        ]
-    rows.append((text("ui.results.row.sites"), wording.names(answer.contributors)))
-    if run.left_out:
-        rows.append((text("ui.results.row.left_out"), wording.names([each.name for each in run.left_out])))
-    rows.append((text("ui.results.row.per_site"), text("ui.results.row.never_released")))
-    return rows
 
 
 class SitesList(QWidget):

@@ -9,6 +9,7 @@ from app.core.services.runs import Run
 from app.texts import text
 from app.ui.locale import number, whole_moment
 from app.ui.tokens import Style
+from app.ui.views.requests.wording import closed
 from app.ui.views.results.wording import names
 from app.ui.widgets.feedback import Icon
 from app.ui.widgets.layout import clear, column, line, row
@@ -50,9 +51,18 @@ def facts_of(run: Run) -> list[Fact]:
     """Return (icon, title, words) of everything that protects a run."""
     found = [_combined(run), _opened(run), _noise(run)]
     found.append(
-        ("people", text("ui.results.least", count=run.minimum), text("ui.results.least_why", count=run.minimum))
+        (
+            "people",
+            text("ui.results.least", count=run.minimum),
+            text("ui.results.least_why_per_site" if run.per_site else "ui.results.least_why", count=run.minimum),
+        )
     )
-    found.append(("eye-off", text("ui.results.no_sites"), text("ui.results.no_sites_why")))
+    if run.closed_counts is not None:
+        found.append(("eye-off", text("ui.requests.fact.small"), closed(run.closed_counts)))
+    if run.per_site:
+        found.append(("eye", text("ui.results.with_sites"), text("ui.results.with_sites_why")))
+    else:
+        found.append(("eye-off", text("ui.results.no_sites"), text("ui.results.no_sites_why")))
     record = text("ui.results.record_why", id=run.id[:12], when=whole_moment(run.asked))
     found.append(("file", text("ui.results.record"), record))
     return found
@@ -84,6 +94,10 @@ def _noise(run: Run) -> Fact:
         return "number", text("ui.results.no_noise"), text("ui.results.no_noise_why")
     if run.answer is None:
         return "noise", text("ui.results.noise"), text("ui.results.will_noise_why")
+    if run.analysis != "count":
+        widths = [each.result.noise_width for each in run.answer.results if not each.site and each.result.noise_width]
+        size = text("ui.results.noise_each", width=number(round(widths[0]))) if widths else ""
+        return "noise", text("ui.results.noise"), f"{size} {text('ui.results.noise_included')}".strip()
     words = text("ui.results.noise_size", width=number(run.answer.half_width))
     if run.answer.released < 0:
         words += " " + text("ui.results.below_zero")

@@ -14,7 +14,9 @@ from app.core.services.commands import Result
 from app.core.services.runs import Run
 from app.texts import text
 from app.ui.context import Context
-from app.ui.models.question import Question, question
+from app.ui.models.question import Question
+from app.ui.models.told import Told, with_results
+from app.ui.models.wish import Wish
 from app.ui.tokens import Style
 from app.ui.views.results import wording
 from app.ui.views.results.compare import Compare
@@ -32,6 +34,9 @@ from app.ui.widgets.text import Label
 
 _LIST, _SIDE = 292, 256
 _BLANK, _RUNS, _NONE, _NOWHERE = range(4)
+_IN_WORDS = 100
+"""So many of the newest runs stand in words in the list; older ones once they are opened."""
+_UNTOLD = Told(Question(("",)))
 
 
 class ResultsView(View):
@@ -42,10 +47,12 @@ class ResultsView(View):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._runs: list[Run] = []
-        self._questions: dict[str, Question] = {}
+        self._told: dict[str, Told] = {}
         self._fetching = ""
         self._wanted = ""
         self._heard = False
+        self._read: set[str] = set()
+        """What has been asked for as it is now."""
         self.doing = Doing(self)
         self._make_header()
         self._make_list()
@@ -55,8 +62,8 @@ class ResultsView(View):
             "retry": self.doing.retry,
             "cancel": self.doing.cancel,
         }
-        self.opened = Opened(actions, self.doing.write)
-        self.compare = Compare(self._stop_comparing)
+        self.opened = Opened(actions, self.doing.write, self._table_copied)
+        self.compare = Compare(self._stop_comparing, self._fetch, self._table_copied)
         self.protection = Protection()
         self.page.addWidget(self._make_body(), 1)
         self.banners = self.opened.banners
@@ -70,9 +77,10 @@ class ResultsView(View):
         self.edit_button = Button(text("ui.results.edit"), icon_name="explore", pressed=self._edit)
         self.again_button = Button(text("ui.results.again"), icon_name="refresh", pressed=self.doing.ask_again)
         self.export_button = Button(text("ui.results.export"), PRIMARY, icon_name="export")
-        self.export_menu = ExportMenu(self.export_button, self.doing.export, self._copy)
+        self.export_menu = ExportMenu(self.export_button, self.doing.export, self._copy, self._copy_table)
         self.export_button.setMenu(self.export_menu)
-        self.addAction(self.export_menu.copy_action)  # its shortcut works while the menu is closed
+        for action in (self.export_menu.copy_action, self.export_menu.table_action):
+            self.addAction(action)  # its shortcut works while the menu is closed
         self._add_shortcut("Ctrl+E", self.export_button.showMenu)
         buttons = (self.compare_button, self.edit_button, self.again_button, self.export_button)
         self.page.addWidget(header(text("ui.rail.results"), "", *buttons))
@@ -158,6 +166,8 @@ class ResultsView(View):
         if self._heard and runs == self._runs:
             return
         self._tell_news(runs)
+        before = {each.id: each for each in self._runs}
+        self._read -= {each.id for each in runs if each != before.get(each.id)}
         self._heard, self._runs = True, runs
         self._show()
         self._fetch()
@@ -170,24 +180,20 @@ class ResultsView(View):
                 continue
             title = self.title(run)
             if run.answer is not None:
-                announce(self, text("ui.results.answer_came", question=title, answer=wording.spoken_answer(run.answer)))
+                announce(self, text("ui.results.answer_came", question=title, answer=wording.spoken_answer(run)))
             else:
                 announce(self, text("ui.results.ended", question=title, state=wording.run_words(run)))
 
     def _fetch(self) -> None:
-        """Ask for the next question in words, the opened one first; one at a time, as each is small."""
-        wanted = [self.list.selected, *(each.id for each in self._runs)]
-        missing = next((each for each in wanted if each and each not in self._questions), "")
-        if not missing or self._fetching:
+        """Ask for what the list does not tell, the opened run first; one at a time."""
+        if self._fetching or not (missing := self._missing()):
             return
         self._fetching = missing
 
         def take(found: Result) -> None:
             self._fetching = ""
-            try:
-                self._questions[missing] = question(found["query"], found["catalogue"])
-            except (ConsiliumError, KeyError):  # of another version: its text form says it
-                self._questions[missing] = Question((str(found["text"]),), str(found["text"]))
+            self._told[missing] = Told.from_plain(found)
+            self._read.add(missing)
             self._show()
             self._fetch()
 
@@ -195,6 +201,16 @@ class ResultsView(View):
             self._fetching = ""  # the list has its text form; the next change asks again
 
         self.context.bridge.call("query.show", {"id": missing}, of=self, done=take, failed=fail)
+
+    def _missing(self) -> str:
+        """Return the next run to ask for: those that are looked at with their results, then the newest; "" if none."""
+        known = {each.id: each for each in self._runs}
+        seen = [id_ for id_ in (self.list.selected, *self.compare.chosen) if id_ in known]
+        for id_ in seen:
+            answered = known[id_].answer is not None and not self._told.get(id_, _UNTOLD).results
+            if id_ not in self._told or (answered and id_ not in self._read):
+                return id_
+        return next((each.id for each in self._runs[:_IN_WORDS] if each.id not in self._told), "")
 
     # --- showing ------------------------------------------------------------------------------------------------
 
@@ -210,8 +226,8 @@ class ResultsView(View):
 
     def title(self, run: Run) -> str:
         """Return a run's question in words, as far as they are known."""
-        found = self._questions.get(run.id)
-        return found.brief if found is not None else run.text
+        found = self._told.get(run.id)
+        return found.question.brief if found is not None else run.text
 
     def _show(self) -> None:
         overview = self.context.standing.overview
@@ -221,10 +237,10 @@ class ResultsView(View):
             self._stack.setCurrentIndex(_BLANK if not self._heard else _RUNS if self._runs else _NONE)
         self._show_list()
         if self._middle.currentWidget() is self.compare:
-            self.compare.update_runs(self.answered, self._questions)
+            self.compare.update_runs(self.answered, self._told)
 
     def _show_list(self) -> None:
-        titles = {id_: found.brief for id_, found in self._questions.items()}
+        titles = {id_: found.question.brief for id_, found in self._told.items()}
         entries = wording.entries(self._runs, titles, self.search.text(), self.filter.value)
         self.list.show_entries(entries)
         self._unmatched.setVisible(bool(self._runs) and not entries)
@@ -241,8 +257,9 @@ class ResultsView(View):
         self._middle.setVisible(run is not None)
         self.protection.setVisible(run is not None)
         if run is not None:
-            self.opened.show_run(run, self._questions.get(run.id), self.context.standing.overview.site)
-            self.protection.show_run(run)
+            told = self._told.get(run.id)
+            self.opened.show_run(run, told, self.context.standing.overview.site)
+            self.protection.show_run(with_results(run, told))
         self._show_buttons(run)
 
     def _show_buttons(self, run: Run | None) -> None:
@@ -258,6 +275,7 @@ class ResultsView(View):
             button.setVisible(there)
             button.forbid(reason)
         self.export_menu.copy_action.setEnabled(not unanswered)
+        self.export_menu.table_action.setEnabled(not unanswered)
 
     def _choose(self, _id: str) -> None:
         self.opened.banners.show_only()
@@ -268,7 +286,7 @@ class ResultsView(View):
 
     def _begin_comparing(self) -> None:
         if (run := self.current) is not None and run.answer is not None and len(self.answered) > 1:
-            self.compare.begin(run.id, self.answered, self._questions)
+            self.compare.begin(run.id, self.answered, self._told)
             self._middle.setCurrentWidget(self.compare)
             self._right.hide()
             self.compare.back.setFocus()
@@ -280,12 +298,20 @@ class ResultsView(View):
 
     def _edit(self) -> None:
         if (run := self.current) is not None:
-            self.context.navigate("explore", run.text)
+            wish = Wish(run.text, per_site=run.per_site, person=run.asked_by, project=run.project)
+            self.context.navigate("explore", wish)
 
     def _copy(self) -> None:
         comparing = self._middle.currentWidget() is self.compare
         place = self.compare.figure if comparing else self.opened.figure
         place.copy(lambda: announce(self, text("ui.results.copied")))
+
+    def _copy_table(self) -> None:
+        comparing = self._middle.currentWidget() is self.compare
+        (self.compare.table if comparing else self.opened.table).copy()
+
+    def _table_copied(self) -> None:
+        announce(self, text("ui.results.table_copied"))
 
 
 def _raised(widget: QWidget) -> QWidget:

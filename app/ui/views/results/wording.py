@@ -34,6 +34,20 @@ _RUN: Mapping[str, tuple[str, str]] = {
     "cancelled": ("stop", "text2"),
     "expired": ("clock", "cau"),
 }
+COUNT = "count"
+ANALYSES: Mapping[str, str] = {
+    "count": "number",
+    "breakdown": "bars",
+    "histogram": "bars",
+    "table": "table",
+    "summary": "layers",
+    "compare": "compare",
+    "correlate": "link",
+    "regress": "results",
+    "survival": "survival",
+    "attrition": "filter",
+}
+"""The icon of each analysis."""
 ALL, OPEN, ANSWERED, ENDED = "all", "open", "answered", "ended"
 FILTERS = (ALL, OPEN, ANSWERED, ENDED)
 
@@ -48,7 +62,7 @@ def site_words(site: RunSite) -> str:
     name = site.state.replace(" ", "_")
     said = text(f"ui.results.site.{name}", percent=percent((site.percent or 0) / 100))
     if site.code and site.state in ("declined", "refused"):
-        return text("ui.results.because", what=said, why=explain_code(site.code))
+        return text("ui.results.because", what=said, why=explain_code(site.code, None, site.reason))
     return said
 
 
@@ -110,9 +124,15 @@ def uncertainty(answer: RunAnswer) -> tuple[str, str]:
     return words, text("ui.results.noise_why", count=len(answer.contributors))
 
 
-def spoken_answer(answer: RunAnswer) -> str:
-    """Return an answer as a screen reader says it."""
-    return f"{number(answer.count)} {text('ui.results.patients')}. {uncertainty(answer)[0]}"
+def spoken_answer(run: Run) -> str:
+    """Return a run's answer as a screen reader says it: a count; of other analyses, which one is there."""
+    if run.answer is None:
+        return ""
+    if run.analysis in ANALYSES and run.analysis != COUNT:
+        return text(f"ui.results.analysis.{run.analysis}")
+    if run.answer.withheld is not None:
+        return text("ui.results.withheld_why", least=run.answer.withheld.least)
+    return f"{number(run.answer.count)} {text('ui.results.patients')}. {uncertainty(run.answer)[0]}"
 
 
 def ended_words(run: Run) -> str:
@@ -150,7 +170,8 @@ def _passes(run: Run, shown: str) -> bool:
 
 def _searched(run: Run, titles: Mapping[str, str]) -> str:
     sites = " ".join(each.name for each in run.sites)
-    return f"{titles.get(run.id, '')} {run.text} {run.purpose} {run.id} {sites}".casefold()
+    analysis = text(f"ui.results.analysis.{run.analysis}") if run.analysis in ANALYSES else ""
+    return f"{titles.get(run.id, '')} {run.text} {run.purpose} {run.id} {sites} {analysis}".casefold()
 
 
 def _entry(run: Run, title: str) -> Entry:
@@ -161,7 +182,7 @@ def _entry(run: Run, title: str) -> Entry:
         when=moment(run.asked),
         words=run_words(run),
         tall=True,
-        icon_name="number" if run.answer is not None or run.open else run_look(run)[0],
+        icon_name=ANALYSES.get(run.analysis, "number") if run.answer is not None or run.open else run_look(run)[0],
         fraction=fraction(run),
         chips=tuple(site_chip(each) for each in run.sites),
         more=states,

@@ -80,4 +80,4 @@ def test_the_catalogue_of_the_demo_has_labels_in_every_language() -> None:
     labels = [label for each in catalogue for label in (each.label, each.description, each.unit_label) if label]
     labels += [level.label for each in catalogue for level in each.levels]
     assert all(label.parts().keys() == set(LANGUAGES) for label in labels)
-    assert {variable.kind for variable in catalogue} == {Kind.FLAG, Kind.CATEGORY, Kind.NUMBER}
+    assert {variable.kind for variable in catalogue} == {Kind.FLAG, Kind.CATEGORY, Kind.NUMBER, Kind.SURVIVAL}

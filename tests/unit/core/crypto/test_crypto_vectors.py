@@ -32,6 +32,11 @@ def test_what_is_computed_from_seeds_has_not_changed() -> None:
     assert vectors.derived() == EXPECTED["derived"]
 
 
+def test_what_extracts_columns_has_not_changed() -> None:
+    expected = json.loads((vectors.DIRECTORY / "expected-v2.json").read_text(encoding="utf-8"))
+    assert vectors.derived_2() == expected["derived"]
+
+
 def test_vectors_are_never_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
     before = {path.name: path.read_bytes() for path in vectors.DIRECTORY.iterdir()}
     assert vectors.main() == 1

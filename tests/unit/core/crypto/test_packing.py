@@ -16,10 +16,17 @@ P = INSECURE_TEST_PARAMETERS
 N = P.ring_degree
 
 
+def _places(size: int) -> list[int]:
+    """The coefficient of every place."""
+    return [release.positions(P, size)[used] for used in release.place_order(size)]
+
+
 @pytest.mark.parametrize(("results", "size"), [(1, 1), (2, 2), (3, 4), (8, 8), (9, 16), (240, 256), (256, 256)])
 def test_packed_size(results: int, size: int) -> None:
     assert packing.packed_size(results) == size
-    assert list(release.positions(P, size)) == [j * N // size for j in range(size)]
+    found = _places(size)
+    assert sorted(found) == [j * N // size for j in range(size)]
+    assert all(found[j] < N // 2 for j in range(0, size, 2))  # the lowest bit of a place is the highest of its position
 
 
 @pytest.mark.parametrize("level", [2, RELEASE_PRIMES, 4])
@@ -33,7 +40,7 @@ def test_results_are_exact(tmp_path: Path, results: int, level: int) -> None:
     size, ciphertext = packing.packed_size(results), context.read(packed)
     assert team.within(ciphertext, team.model.packed(team.model.fresh(), results, level))
     phase = team.phase(ciphertext) % P.plain_modulus
-    opened = [int(phase[j]) * (N // size) % P.plain_modulus for j in release.positions(P, size)]
+    opened = [int(phase[j]) * (N // size) % P.plain_modulus for j in _places(size)]
     assert opened == [int(values.sum()) for values in columns] + [0] * (size - results)
 
 
@@ -67,7 +74,26 @@ def test_few_ciphertexts_are_alive_at_a_time(tmp_path: Path) -> None:
         return context.load(zero)
 
     packing.pack(context, keys, 5, result)
-    assert order == [0, 4, 2, 1, 3]  # each once; partners first, so that pairs are folded at once
+    assert order == [0, 1, 2, 3, 4]  # each once; neighbours are folded at once
+
+
+@pytest.mark.parametrize("absent", [{0}, {1}, {0, 1}, {4, 5, 6, 7}, {0, 2, 4, 6}, {1, 2, 3, 4, 5, 6, 7}])
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_absent_results_are_zero_however_it_is_cut(tmp_path: Path, absent: set[int], size: int) -> None:
+    team = parties(3)
+    context, keys = team.rotations_at(RELEASE_PRIMES, tmp_path)
+    columns, encryptor = [column(P, seed) for seed in range(8)], team.encryptor(RELEASE_PRIMES)
+
+    def result(j: int) -> Handle | None:
+        return None if j in absent else context.load(encryptor.encrypt(columns[j]))
+
+    pieces = {j: packing.pack_part(context, keys, result, (j, size), 1) for j in range(0, 8, size)}
+    packed = packing.pack_part(context, keys, pieces.__getitem__, (0, 8), size)
+    ciphertext = context.read(packed)
+    assert team.within(ciphertext, team.model.packed(team.model.fresh(), 8, RELEASE_PRIMES))
+    phase = team.phase(ciphertext) % P.plain_modulus
+    opened = [int(phase[j]) * (N // 8) % P.plain_modulus for j in _places(8)]
+    assert opened == [0 if j in absent else int(values.sum()) for j, values in enumerate(columns)]
 
 
 def test_nothing_to_pack_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import pytest
 from app.core import codec
 from app.core.crypto import passphrase
 from app.core.crypto.passphrase import (
-    STANDARD_COST,
     Argon2Cost,
     check_new,
     lock,
@@ -41,13 +41,20 @@ def altered(file: bytes, **changes: object) -> bytes:
     return codec.encode({**header, "checksum": hashlib.sha256(codec.encode(header)).digest()})
 
 
-def test_the_standard_cost_is_the_second_choice_of_rfc_9106() -> None:
-    assert (STANDARD_COST.memory, STANDARD_COST.passes, STANDARD_COST.lanes) == (65536, 3, 4)
-    assert unlock("backup", lock("backup", b"plain", RIGHT), RIGHT, LIMIT) == b"plain"
+def test_the_standard_cost_is_the_second_choice_of_rfc_9106(standard_cost: Argon2Cost) -> None:
+    assert (standard_cost.memory, standard_cost.passes, standard_cost.lanes) == (65536, 3, 4)
+    assert unlock("backup", lock("backup", b"plain", RIGHT, standard_cost), RIGHT, LIMIT) == b"plain"
 
 
 def test_the_same_plaintext_never_looks_the_same() -> None:
     assert lock("backup", b"plain", RIGHT, CHEAP) != lock("backup", b"plain", RIGHT, CHEAP)
+
+
+def test_threads_lock_at_the_same_time() -> None:
+    cost = Argon2Cost(memory=64, passes=1, lanes=4)
+    with ThreadPoolExecutor(6) as pool:
+        files = list(pool.map(lambda number: lock("backup", b"%d" % number, RIGHT, cost), range(60)))
+    assert [unlock("backup", file, RIGHT, LIMIT) for file in files] == [b"%d" % number for number in range(60)]
 
 
 def test_a_wrong_passphrase_and_a_damaged_file_are_told_apart() -> None:
@@ -119,7 +126,7 @@ def test_too_little_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(passphrase, "Argon2id", Greedy)
     with pytest.raises(EnvironmentProblem) as refused:
-        lock("backup", b"", RIGHT)
+        lock("backup", b"", RIGHT, Argon2Cost())
     assert (refused.value.code, refused.value.params) == ("passphrase.memory", {"mebibytes": 64})
 
 

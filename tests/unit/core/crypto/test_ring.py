@@ -151,6 +151,19 @@ def test_multiply_near_whole_quotients() -> None:
         assert (field.multiply(left, right) == distance).all()
 
 
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 40])
+def test_sums_of_products_at_the_edges(count: int) -> None:
+    field = Field(LARGEST, 16)
+    random = np.random.default_rng(count)
+    left, right = random.integers(LARGEST - 3, LARGEST, (2, count, 16)), random.integers(0, LARGEST, (2, count, 16))
+    for one, other in ((left[0], left[1]), (left[0], right[0]), (right[0], right[1])):
+        wanted = [
+            sum(int(a) * int(b) for a, b in zip(x, y, strict=True)) % LARGEST
+            for x, y in zip(one.T, other.T, strict=True)
+        ]
+        assert field.inner(zip(one, other, strict=True), (16,)).tolist() == (wanted if count else [0] * 16)
+
+
 def test_add_and_subtract() -> None:
     q = LARGEST
     field = ring.field(q, 8)

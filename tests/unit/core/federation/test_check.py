@@ -29,8 +29,8 @@ def test_every_site_makes_the_same_ciphertext_and_every_window_another(
     seen: dict[tuple[int, bytes], set[bytes]] = {}
     original = check.known_value
 
-    def known_value(parameters, keys, transcript, window):  # type: ignore[no-untyped-def]
-        value = original(parameters, keys, transcript, window)
+    def known_value(parameters, keys, transcript, window, extraction):  # type: ignore[no-untyped-def]
+        value = original(parameters, keys, transcript, window, extraction)
         seen.setdefault((window, transcript), set()).add(value.contribution.to_bytes())
         assert 0 <= value.value <= PARAMETERS.slots
         return value
@@ -57,4 +57,6 @@ def test_the_opened_coefficient_is_the_sum_over_the_slots(value: int) -> None:
 def test_the_keys_that_served_the_check_only_are_gone(tmp_path: Path) -> None:
     with ready_federation(tmp_path) as federation:
         names = {path.name for path in federation[1].site.key_directory.iterdir()}
-    assert names == {"public_key.bin", "rotation.3.seal", *(f"relinearization.{level}.seal" for level in range(3, 9))}
+    relinearization = {f"relinearization.{level}.seal" for level in range(3, 9)}
+    extraction = {f"extraction.{level}.seal" for level in range(4, 9)}
+    assert names == {"public_key.bin", "rotation.3.seal"} | relinearization | extraction

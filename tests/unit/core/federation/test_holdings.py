@@ -48,17 +48,26 @@ def said(federation: Federation) -> list[tuple[tuple[int, ...], Holdings]]:
 
 def test_it_is_told_to_those_who_read_it_and_again_when_it_changes(federation: Federation) -> None:
     site, rooms = federation[1].site, mailroom(federation, 1)
-    announce(site, rooms, b"\xc0")
+    announce(site, rooms, b"\xc0", 2)
     assert said(federation) == [], "nobody has said that it reads it"
     tell(federation, 2, THIS_PROGRAM)
     tell(federation, 3, OLDER)
     for _ in range(2):
-        announce(site, rooms, b"\xc0")
-    assert said(federation) == [((2,), Holdings(1, b"\xc0"))]
+        announce(site, rooms, b"\xc0", 2)
+    assert said(federation) == [((2,), Holdings(1, b"\xc0", blocks=2))]
     tell(federation, 3, replace(THIS_PROGRAM, version="9"), number=2)
     for bits in (b"\xc0", b"", b""):
-        announce(site, rooms, bits)
-    assert said(federation)[1:] == [((2, 3), Holdings(2, b"\xc0")), ((2, 3), Holdings(3, b""))]
+        announce(site, rooms, bits, 2 * bool(bits))
+    assert said(federation)[1:] == [((2, 3), Holdings(2, b"\xc0", blocks=2)), ((2, 3), Holdings(3, b"", blocks=0))]
+
+
+def test_a_program_from_before_is_not_told_of_blocks(federation: Federation) -> None:
+    site, rooms = federation[1].site, mailroom(federation, 1)
+    before = replace(THIS_PROGRAM, formats={**THIS_PROGRAM.formats, holdings.HOLDINGS_FORMAT: (1, 2)})
+    tell(federation, 2, THIS_PROGRAM)
+    tell(federation, 3, before)
+    announce(site, rooms, b"\xc0", 2)
+    assert said(federation) == [((2,), Holdings(1, b"\xc0", blocks=2)), ((3,), Holdings(1, b"\xc0"))]
 
 
 def test_the_highest_number_counts(federation: Federation) -> None:

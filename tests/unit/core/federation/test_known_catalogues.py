@@ -71,7 +71,7 @@ def test_what_means_something_else_is_declined_by_name(sites: Publishing, monkey
     asked = {**meanings(CATALOGUE, "smoker"), "died": bytes(32)}
     request = Request(Query(cohort), None, (1, 2), (1, 2), 1, SealingKey.generate(os.urandom).public, asked, "A test")
     with pytest.raises(UserError) as declined:
-        DatasetContributor(site).contribute(bytes(32), 1, request)
+        DatasetContributor(site, sites.mailrooms[2]).contribute(bytes(32), 1, request)
     assert (declined.value.code, declined.value.params) == ("query.variable_differs", {"variable": "died"})
 
 
@@ -80,7 +80,7 @@ def test_what_sites_hold_is_counted_in_terms_of_the_catalogue_in_force_here(site
     sites.settle()
     for position, catalogue in ((1, OTHER), (2, CATALOGUE)):
         held = pack(catalogue, {"smoker", "died"})
-        holdings.announce(sites.federation[position].site, sites.mailrooms[position], held)
+        holdings.announce(sites.federation[position].site, sites.mailrooms[position], held, 1)
     sites.settle()
 
     class Nothing:
@@ -107,7 +107,7 @@ def test_who_has_told_of_a_catalogue_that_is_not_here_has_told_nothing(
 ) -> None:
     monkeypatch.setattr(sites.federation.post, "fetch", away)
     sites.desks[1].publish(OTHER)
-    holdings.announce(sites.federation[1].site, sites.mailrooms[1], pack(OTHER, {"smoker"}))
+    holdings.announce(sites.federation[1].site, sites.mailrooms[1], pack(OTHER, {"smoker"}), 1)
     sites.settle()
     site = sites.federation[3].site
 

@@ -21,6 +21,7 @@ from tests.vectors.federation import (
     ROSTER,
     SECOND,
     THIRD,
+    extracting_federation,
     later_federation,
     public_federation,
     read,
@@ -36,11 +37,13 @@ def test_vectors_keep_loading() -> None:
     assert PublicFederation.from_bytes(read("public-v1.cbor")).catalogue == FIRST
     later = PublicFederation.from_bytes(read("public-v2.cbor"))
     assert (later.catalogue, later.links, later.federation_id) == (THIRD, LINKS, ROSTER.federation_id)
+    extracting = PublicFederation.from_bytes(read("public-v3.cbor"))
+    assert (extracting.extraction, later.extraction, extracting.catalogue) == (8, 0, FIRST)
     assert read_publication(codec.decode(read("published-catalogue-v1.cbor"), 1 << 20), ROSTER) == PUBLICATION
 
 
 def test_a_file_without_a_later_catalogue_is_one_that_older_programs_read(tmp_path: Path) -> None:
-    for federation, version in ((public_federation(), 1), (later_federation(), 2)):
+    for federation, version in ((public_federation(), 1), (later_federation(), 2), (extracting_federation(), 3)):
         save_public_file(federation, tmp_path / "file")
         assert load_public_file(tmp_path / "file") == federation
         plain = codec.decode((tmp_path / "file").read_bytes(), 1 << 20)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.crypto.identity import SealingKey
-from app.core.federation.query_messages import BlobName, Close, Commitment, Request
+from app.core.federation.query_messages import BlobName, Close, Commitment, Masks, Request, SmallestCount
 from app.core.federation.query_rounds import (
     AnswerShare,
     AwaitSites,
@@ -19,11 +19,13 @@ from app.core.federation.query_rounds import (
     Combine,
     Contribute,
     GiveUp,
+    HideCounts,
     Over,
     QueryHeard,
     QueryStep,
     Refuse,
     RevealContribution,
+    RevealMasks,
     next_step,
 )
 from app.core.query.model import Flag, Query
@@ -313,3 +315,61 @@ def test_the_end_is_the_end() -> None:
     for until in ("commit", "close", "contribution", "share", "released"):
         assert next_step(heard(2, until=until, failed="query.too_few_sites")) == Over("query.too_few_sites")
         assert next_step(heard(2, until=until, released=True)) == Over()
+
+
+# --- small counts withheld ------------------------------------------------------------------------------------------
+
+
+def masks(attempt: int, position: int) -> Masks:
+    return Masks(BlobName(hash_of(attempt, position), 9), (bytes([attempt, position]),))
+
+
+def hiding(me: int, committed: tuple[int, ...] = (), revealed: tuple[int, ...] = (), **changed: Any) -> QueryHeard:
+    """Site 1 asks, all contribute, sites 2 and 3 of three open: some have committed to masks, and revealed them."""
+    asked = replace(request(quorum=(2, 3)), smallest=SmallestCount(11, zeros=False))
+    found = heard(me, asked, until="share")
+    given = {
+        "shares": {},
+        "sites": 3,
+        "mask_commits": {(1, p): masks(1, p).hash for p in committed},
+        "masks": {(1, p): masks(1, p) for p in revealed},
+    }
+    return replace(found, **{**given, **changed})
+
+
+def test_the_quorum_commits_reveals_and_then_answers() -> None:
+    assert next_step(hiding(2)) == HideCounts(1)
+    assert next_step(hiding(2, (2,))) == AwaitSites("open", (3,))
+    assert next_step(hiding(3, (2, 3))) == RevealMasks(1)
+    assert next_step(hiding(3, (2, 3), (3,))) == AwaitSites("open", (2,))
+    assert next_step(hiding(3, (2, 3), (2, 3))) == AnswerShare(1)
+    assert next_step(hiding(1)) == AwaitSites("open", (2, 3))
+    assert next_step(hiding(1, shares={(1, 2): b"", (1, 3): b""})) == Combine(1)
+
+
+def test_nothing_is_revealed_before_the_whole_quorum_has_committed() -> None:
+    for committed in ((), (2,), (3,)):
+        assert not isinstance(next_step(hiding(2, committed)), RevealMasks | AnswerShare)
+
+
+def test_the_asker_opens_only_where_no_quorum_can_do_without_it() -> None:
+    asked = replace(request(quorum=(1, 2)), smallest=SmallestCount(5, zeros=True))
+    for me in (1, 2, 3):
+        opens = replace(heard(me, asked, until="commit"), sites=3)
+        assert next_step(opens) == Refuse(1, "query.asker_opens")
+    assert next_step(replace(heard(1, asked, until="share"), shares={}, sites=2)) == HideCounts(1)
+
+
+def test_masks_that_differ_from_their_commitment_are_refused() -> None:
+    differs = hiding(2, (2, 3), mask_commits={(1, 2): masks(1, 2).hash, (1, 3): bytes(32)}, masks={(1, 3): masks(1, 3)})
+    assert next_step(differs) == Refuse(3, "query.commitment_broken")
+    outside = hiding(2, (2, 3), masks={(1, 1): masks(1, 1), (2, 3): masks(2, 3)}, mask_commits={(1, 1): bytes(32)})
+    assert next_step(outside) == HideCounts(1)  # who does not open has no say
+
+
+def test_a_set_of_the_asker_alone_is_not_closed() -> None:
+    asked = replace(request(quorum=(2, 3)), smallest=SmallestCount(11, zeros=False))
+    alone = replace(heard(1, asked, until="close"), sites=3, declined={2: "x", 3: "x"})
+    assert next_step(alone) == GiveUp("query.too_few_sites")
+    closed = replace(heard(2, asked, until="contribution"), sites=3, close=closing((1,)))
+    assert next_step(closed) == Refuse(1, "query.close_differs")

@@ -29,6 +29,17 @@ def test_workers_are_begun_once_and_errors_come_back(pool: WorkerPool) -> None:
     assert refusal.value.params == {"row": 3}
 
 
+def test_nothing_is_done_before_what_has_to_be_first() -> None:
+    with WorkerPool(1, first=work.prepare) as pool:
+        assert pool.pids() == ()
+        assert outcome(pool.submit(work.greeting)) == "prepared"
+        assert outcome(pool.submit(work.greeting)) == "prepared"  # once is enough
+    with WorkerPool(1, first=work.refuse) as pool:
+        for _ in range(2):
+            with pytest.raises(UserError, match=r"csv\.made_up"):
+                pool.submit(work.greeting)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_a_killed_worker_is_told_and_the_job_can_be_repeated(pool: WorkerPool) -> None:
     assert outcome(pool.submit(work.square, 2)) == 4

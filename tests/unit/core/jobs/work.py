@@ -15,6 +15,10 @@ def begin(word: str) -> None:
     _begun.append(word)
 
 
+def prepare() -> None:
+    begin("prepared")
+
+
 def greeting() -> str:
     (word,) = _begun
     return word

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,13 @@ CHOICES = {each.residues: each for each in choices(1_000_000, 200, STANDARD_1, c
 BLOCKS = 62
 
 
-def fits(cohort: Cohort, residues: int) -> bool:
+SHARED = {each.residues: each for each in choices(228, 200, STANDARD_1, cores=2, sharing=64)}
+
+
+def fits(cohort: Cohort, residues: int, sharing: int = 1) -> bool:
+    dataset = supposed_dataset(FLAGS, STANDARD_1, residues, BLOCKS if sharing == 1 else 1)
     try:
-        make_plan(Query(cohort), FLAGS, supposed_dataset(FLAGS, STANDARD_1, residues, BLOCKS), Openers(3, 2))
+        make_plan(Query(cohort), FLAGS, replace(dataset, columns_per_ciphertext=sharing), Openers(3, 2))
     except UserError as error:
         return error.code != "query.needs_more_residues"
     return True
@@ -48,6 +53,26 @@ def test_what_residues_serve_is_what_the_planner_takes(choice: Choice) -> None:
         assert fits(cohort, choice.residues)
     for seed in range(8):
         assert fits(some_tree(choice.nested, random.Random(seed), iter(FLAGS)), choice.residues)
+
+
+@pytest.mark.parametrize("choice", SHARED.values(), ids=str)
+@pytest.mark.parametrize("sharing", [2, 64])
+def test_what_residues_serve_where_columns_share_ciphertexts(choice: Choice, sharing: int) -> None:
+    flags = tuple(Flag(each.code) for each in FLAGS.variables[: choice.terms])
+    for cohort in (All(flags), Any(flags)) if choice.terms > 1 else flags:
+        assert fits(cohort, choice.residues, sharing)
+    for seed in range(8):
+        assert fits(some_tree(choice.nested, random.Random(seed), iter(FLAGS)), choice.residues, sharing)
+
+
+def test_small_cohorts_take_little_and_keep_every_residue() -> None:
+    (recommended,) = (each for each in SHARED.values() if each.recommended)
+    assert (recommended.residues, recommended.terms) == (8, 16)
+    (larger,) = (each for each in choices(228, 500, STANDARD_1, cores=2, sharing=64) if each.recommended)
+    assert larger.bytes < 15e6
+    alone = choices(228, 200, STANDARD_1, cores=2)
+    assert 40 < alone[0].bytes / SHARED[3].bytes <= 64
+    assert choices(8193, 200, STANDARD_1, cores=2, sharing=64) == choices(8193, 200, STANDARD_1, cores=2)
 
 
 def test_fewer_residues_serve_nothing() -> None:

@@ -192,7 +192,7 @@ def test_the_manifest_covers_everything(maker: Maker) -> None:
 def test_a_worker_that_was_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.core.preparation.encrypting._workers", [])
     with pytest.raises(Exception, match="worker_not_begun"):
-        seal_block(Task(0, 0, b""))
+        seal_block(Task(0, 0, (b"",)))
 
 
 def test_the_preparers_key_stays_the_same() -> None:

@@ -7,10 +7,10 @@ import pytest
 
 from app.core.catalogue.model import Catalogue
 from app.core.errors import UserError
-from app.core.query.canonical import canonical, query_hash
+from app.core.query.canonical import canonical, canonical_query, query_hash
 from app.core.query.model import Flag, Query
-from app.core.query.text import format, parse
-from tests.cohorts import CATALOGUE
+from app.core.query.text import format, format_query, parse, parse_query
+from tests.cohorts import CATALOGUE, CLINICAL
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,86 @@ from tests.cohorts import CATALOGUE
 )
 def test_canonical_forms(text: str, form: str) -> None:
     assert format(canonical(parse(text, CATALOGUE), CATALOGUE), CATALOGUE) == form
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("diagnosed >= 2018-12 and diagnosed < 2019-02", "diagnosed in [2018-12, 2019-02)"),
+        ("diagnosed in [2018-11, 2019-01) or diagnosed in [2018-12, 2019-02)", "diagnosed in [2018-11, 2019-02)"),
+        ("diagnosed < 2019-01 or diagnosed >= 2019-01", "diagnosed known"),
+        ("not diagnosed >= 2019-01 and diagnosed known", "diagnosed < 2019-01"),
+        ("os known and not os known", "nobody"),
+        # an event that happened has a first time, a last time and a number of times
+        ("first relapse >= -2 months", "relapse occurs"),
+        ("last relapse < 3 months", "relapse occurs"),
+        ("first relapse < 1 month or first relapse >= 1 month", "relapse occurs"),
+        ("not (first relapse < 1 month or first relapse >= 1 month)", "not relapse occurs"),
+        ("first relapse < 1 month and relapse occurs", "first relapse < 1 month"),
+        ("first relapse < 1 month or relapse occurs", "relapse occurs"),
+        ("not first relapse < 1 month and relapse occurs", "first relapse >= 1 month"),
+        (
+            "not first relapse < 1 month and last relapse < 2 months",
+            "last relapse < 2 months and first relapse >= 1 month",
+        ),
+        ("first relapse < 1 month and not relapse occurs", "nobody"),
+        ("last relapse < 1 month or not relapse occurs", "not last relapse >= 1 month"),
+        ("first relapse >= 3 months", "nobody"),
+        ("last rx:L01 < 0 months", "nobody"),
+        ("relapse at least 2 times and relapse at least 5 times", "relapse at least 5 times"),
+        ("not relapse at least 2 times and relapse occurs", "not relapse at least 2 times and relapse occurs"),
+        ("relapse at least 2 times or not relapse at least 5 times", "everyone"),
+        (
+            "relapse occurs and (smoker or not relapse at least 2 times)",
+            "(not relapse at least 2 times or smoker) and relapse occurs",
+        ),
+        # relations: the horizons are [-2, 3) and [0, 4) months
+        ("last rx:L01 after first relapse by at least 1 month", "first relapse before last rx:L01"),
+        ("first relapse before last rx:L01 by at most 5 months", "first relapse before last rx:L01"),
+        (
+            "first relapse before last rx:L01 by at most 4 months",
+            "first relapse before last rx:L01 by at most 4 months",
+        ),
+        ("first relapse before last rx:L01 by at least 6 months", "nobody"),
+        ("first rx:L01 before last relapse by at most 9 months", "first rx:L01 before last relapse"),
+        ("first rx:L01 before last relapse by at least 3 months", "nobody"),
+        ("first relapse before last rx:L01 by at most 0 months", "nobody"),
+        ("last relapse before first relapse", "nobody"),
+        ("last rx:L01 within 9 months of first relapse", "first relapse within 5 months of last rx:L01"),
+        ("last relapse within 9 months of first relapse", "relapse occurs"),
+        ("last relapse within 1 month of first relapse", "first relapse within 1 month of last relapse"),
+        ("not not first relapse before last relapse", "first relapse before last relapse"),
+        ("smoker and first relapse before last relapse and smoker", "smoker and first relapse before last relapse"),
+        (
+            "first relapse before last relapse and (smoker or last relapse after first relapse)",
+            "first relapse before last relapse",
+        ),
+        ("first relapse before last relapse or not last relapse after first relapse", "everyone"),
+    ],
+)
+def test_canonical_forms_of_times(text: str, form: str) -> None:
+    found = canonical(parse(text, CLINICAL), CLINICAL)
+    assert format(found, CLINICAL) == form
+    assert canonical(found, CLINICAL) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("table stage x sex where not not smoker", "table sex x stage where smoker"),
+        ("table stage x age at 40, 50, 60, 70", "table age x stage"),
+        ("summary height, bmi", "summary bmi, height"),
+        ("correlate height, smoker, bmi", "correlate bmi, height, smoker"),
+        ("regress height on smoker, bmi", "regress height on bmi, smoker"),
+        ("compare bmi by age at 50", "compare bmi by age at 50"),
+        ("survival os over 6 months in steps of 1 month", "survival os"),
+        ("survival os over 1 year in steps of 2 months", "survival os in steps of 2 months"),
+        ("attrition where smoker and (age < 50 or age >= 50)", "attrition where smoker and age known"),
+        ("attrition where smoker and smoker", "attrition where smoker and smoker"),
+    ],
+)
+def test_canonical_queries(text: str, form: str) -> None:
+    assert format_query(canonical_query(parse_query(text, CLINICAL), CLINICAL), CLINICAL) == form
 
 
 def test_unknown_variables_are_refused() -> None:

@@ -68,7 +68,13 @@ def formulas(draw: st.DrawFn) -> Formula:
             steps.append(Sum(tuple((each, draw(WEIGHTS)) for each in sorted(chosen)), draw(CONSTANTS)))
     known = degrees(sources, tuple(steps))
     small = [place for place, degree in enumerate(known) if degree <= 4]
-    steps.append(Product(draw(st.sampled_from(small)), draw(st.sampled_from(small))))
+    for _ in range(draw(st.integers(1, 4))):
+        steps.append(Product(draw(st.sampled_from(small)), draw(st.sampled_from(small))))
+    products = [place for place, step in enumerate(steps, start=sources) if isinstance(step, Product)]
+    if draw(st.booleans()):  # a sum of products and whatever else
+        chosen = draw(st.lists(st.integers(0, sources + len(steps) - 1), max_size=3, unique=True))
+        terms = sorted({products[-1], *products[-2:], *chosen})
+        steps.append(Sum(tuple((each, draw(WEIGHTS)) for each in terms), draw(CONSTANTS)))
     return Formula(tuple(range(sources)), tuple(steps), degrees(sources, tuple(steps)))
 
 
@@ -94,6 +100,17 @@ def test_long_sums_of_the_largest_residues(blocks: int) -> None:
     for _ in range(blocks):
         kernel.add([(largest, largest), (largest, largest)])
     assert kernel.result()[:, 0].tolist() == [blocks, 2 * blocks, blocks]
+
+
+@pytest.mark.parametrize("products", [1, 60, 400, 1500])
+def test_long_sums_of_products_in_one_formula(products: int) -> None:
+    steps = (*(Product(0, 1) for _ in range(products)), Sum(tuple((2 + i, 1) for i in range(products)), 0))
+    formula = Formula((0, 1), steps, (1, 1, *[2] * (products + 1)))
+    largest = np.full(DEGREE, PRIME - 1)
+    kernel = FormulaKernel(formula, ring.field(PRIME, DEGREE), Workspace(DEGREE))
+    for _ in range(2):
+        kernel.add([(largest, largest), (largest, largest)])
+    assert kernel.result()[:, 0].tolist() == [2 * products, 4 * products, 2 * products]
 
 
 def test_a_kernel_can_be_used_again() -> None:

@@ -67,12 +67,27 @@ def test_a_query_is_neither_too_deep_nor_too_large() -> None:
         Query(cohort)
     with pytest.raises(UserError, match="query.too_many_terms"):
         Query(All((Flag("a"),) * 500))
-    with pytest.raises(UserError, match="query.unknown_analysis"):
-        Query(Flag("a"), "survival")
 
 
 def _message(cohort: Anything, **changes: Anything) -> bytes:
     return codec.encode({"format": "consilium-query", "version": 1, "analysis": "count", "cohort": cohort, **changes})
+
+
+def _newer(cohort: Anything, analysis: Anything = ("count",), **changes: Anything) -> bytes:
+    return codec.encode(
+        {
+            "format": "consilium-query",
+            "version": 2,
+            "analysis": list(analysis) if isinstance(analysis, tuple) else analysis,
+            "cohort": cohort,
+            "per_site": False,
+            **changes,
+        }
+    )
+
+
+_FIRST, _LAST = ["first", "a"], ["last", "b"]
+_OCCURS = ["occurs", "a", 2]
 
 
 def _nested(depth: int) -> list[Anything]:
@@ -116,5 +131,84 @@ def _nested(depth: int) -> list[Anything]:
     ],
 )
 def test_hostile_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(ProtocolViolation):
+        Query.from_cbor(data)
+
+
+@pytest.mark.parametrize(
+    ("cohort", "analysis"),
+    [
+        (_OCCURS, ("count",)),
+        (["flag", "a"], ("attrition",)),
+        (["dates", "a", "2024-01-01", None], ("count",)),
+        (["happened", "last", "a", "-30.4375", "0"], ("count",)),
+        (["before", _FIRST, _LAST, None, "30"], ("count",)),
+        (["within", _FIRST, _LAST, "0"], ("count",)),
+        (["flag", "a"], ("table", ["a", "1", "2"], ["b"])),
+        (["flag", "a"], ("survival", "a", ["b"], None, "30")),
+    ],
+)
+def test_what_version_2_says(cohort: Anything, analysis: tuple[Anything, ...]) -> None:
+    data = _newer(cohort, analysis)
+    assert Query.from_cbor(data).to_cbor() == data
+    assert Query.from_cbor(_newer(cohort, analysis, per_site=True)).per_site
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _newer(["flag", "a"]),  # version 1 can say it
+        _newer(_OCCURS, "count"),
+        _newer(_OCCURS, per_site=1),
+        _newer(_OCCURS, version=1),
+        _newer(_OCCURS, version=3),
+        _newer(_OCCURS, purpose="x"),
+        _message(_OCCURS),
+        _newer(["occurs", "a", 4]),
+        _newer(["occurs", "a", True]),
+        _newer(["occurs", "a", "2"]),
+        _newer(["dates", "a", None, None]),
+        _newer(["dates", "a", "2024-01", None]),
+        _newer(["dates", "a", "20240101", None]),
+        _newer(["dates", "a", "2024-02-30", None]),
+        _newer(["dates", "a", "2024-02-01", "2024-01-01"]),
+        _newer(["dates", "a", 2024, None]),
+        _newer(["happened", "any", "a", "0", None]),
+        _newer(["happened", "first", "a", None, None]),
+        _newer(["happened", "first", "a", "30.0", None]),
+        _newer(["happened", "first", "a", "0", "0"]),
+        _newer(["before", _FIRST, _LAST, "60", "30"]),
+        _newer(["before", _FIRST, _LAST, None]),
+        _newer(["before", ["any", "a"], _LAST, None, None]),
+        _newer(["before", "a", _LAST, None, None]),
+        _newer(["before", [*_FIRST, "b"], _LAST, None, None]),
+        _newer(["within", _FIRST, _LAST, None]),
+        _newer(["within", _FIRST, ["last", 1], "30"]),
+        _newer(_OCCURS, ()),
+        _newer(_OCCURS, ("mean", "a")),
+        _newer(_OCCURS, ("count", "a")),
+        _newer(_OCCURS, ("breakdown",)),
+        _newer(_OCCURS, ("histogram", 1)),
+        _newer(_OCCURS, ("table", ["a"], ["a"])),
+        _newer(_OCCURS, ("table", ["a", "2", "1"], ["b"])),
+        _newer(_OCCURS, ("table", ["a", "1.0"], ["b"])),
+        _newer(_OCCURS, ("table", ["a", 1], ["b"])),
+        _newer(_OCCURS, ("table", "a", ["b"])),
+        _newer(_OCCURS, ("summary",)),
+        _newer(_OCCURS, ("summary", "a", "a")),
+        _newer(_OCCURS, ("summary", *(f"v{place}" for place in range(11)))),
+        _newer(_OCCURS, ("correlate", "a")),
+        _newer(_OCCURS, ("correlate", "a", b"b")),
+        _newer(_OCCURS, ("regress", "a")),
+        _newer(_OCCURS, ("regress", "a", "a")),
+        _newer(_OCCURS, ("compare", "a", ["a"])),
+        _newer(_OCCURS, ("survival", "a", None, "0", None)),
+        _newer(_OCCURS, ("survival", "a", None, "-30", None)),
+        _newer(_OCCURS, ("survival", "a", None, "NaN", None)),
+        _newer(_OCCURS, ("survival", "a", None, 30, None)),
+        _newer(_OCCURS, ("survival", "a", None)),
+    ],
+)
+def test_hostile_bytes_of_version_2_are_refused(data: bytes) -> None:
     with pytest.raises(ProtocolViolation):
         Query.from_cbor(data)

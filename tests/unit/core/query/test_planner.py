@@ -11,9 +11,10 @@ from app.core.catalogue.model import Catalogue, Kind, Label, Variable
 from app.core.crypto import release
 from app.core.crypto.parameters import STANDARD_1, ParameterSet
 from app.core.errors import UserError
+from app.core.query.analyses import Breakdown, Grouping, Table
 from app.core.query.model import EVERYONE, NOBODY, All, Any, Cohort, Flag, Not, Query
 from app.core.query.plan import PRESENT, DatasetShape, Plan
-from app.core.query.planner import Openers, make_plan
+from app.core.query.planner import Openers, make_plan, ways
 from app.core.query.text import parse
 from tests.cohorts import CATALOGUE
 
@@ -120,12 +121,47 @@ def test_more_sites_take_another_residue_where_flooding_would_not_fit() -> None:
     assert (made.residues, made.release_level) == (4, 3)
 
 
-def test_sums_that_could_pass_half_the_plain_modulus() -> None:
-    with pytest.raises(UserError, match="query.too_many_patients"):
-        plan(TERMS[0], blocks=170)  # 170 · 16,384 · 3 > t/2
-    assert plan(TERMS[0], blocks=168).blocks == 168
-    with pytest.raises(UserError, match="query.too_many_patients"):
-        plan(TERMS[0], blocks=1, openers=Openers(3, 2, slots=8_290_304))
+def test_a_count_that_could_pass_the_plain_modulus_is_told_in_two_parts() -> None:
+    one, two = plan(TERMS[0], blocks=295), plan(TERMS[0], blocks=296)  # 885 · 16,384 is all that fits
+    assert (one.results, two.results) == (1, 2)
+    parts = [(0, 0, 295), (1, 295, 296)]  # the same blocks of all sites
+    assert [(leaf.place, leaf.first, leaf.end) for leaf in two.leaves] == parts
+    last = make_plan(Query(TERMS[0]), FLAGS, shape(7, 296), THREE_SITES, blocks=(296,) * 3, contributor=2)
+    assert [(leaf.place, leaf.first, leaf.end) for leaf in last.leaves] == parts
+
+
+@pytest.mark.parametrize(("blocks", "staged"), [(1, True), (8, False), (61, False)])
+def test_a_mask_of_several_results_is_a_stage_where_that_is_cheaper(blocks: int, staged: bool) -> None:
+    """Relinearized once a block instead of once a result; both ways are compared."""
+    query = Query(All((Flag("smoker"), Flag("dx:C50"))), Breakdown("sex"))
+    dataset = shape(7, blocks, CATALOGUE)
+    plans = [each for each in ways(query, CATALOGUE, dataset, THREE_SITES) if each.residues <= 7]
+    assert {bool(each.stages) for each in plans} == {True, False}
+    chosen = make_plan(query, CATALOGUE, dataset, THREE_SITES)
+    assert chosen.seconds == min(each.seconds for each in plans)
+    assert bool(chosen.stages) == staged
+
+
+def test_packing_and_its_flooding_are_proved_to_fit() -> None:
+    """More results are noisier and need more flooding: a product of two columns then takes another residue."""
+    for sites in (2, 3, 8, 16):
+        openers = Openers(sites, sites)
+        for analysis in (Breakdown("sex"), Table(Grouping("and"), Grouping("stage"))):
+            query = Query(Flag("smoker"), analysis, per_site=True)
+            made = make_plan(query, CATALOGUE, shape(7, 8, CATALOGUE), openers)
+            bound = release.total_noise_bound(STANDARD_1, sites, sites, math.ceil(made.noise_bits) + 1)
+            assert made.flooding_bits == release.flooding_bits(STANDARD_1, bound, made.results)
+            release.check_fits(STANDARD_1, made.release_level, made.flooding_bits, sites)
+    both = Query(All((Flag("smoker"), Flag("dx:C50"))))
+    alone = make_plan(both, CATALOGUE, shape(7, 8, CATALOGUE), THREE_SITES)
+    assert (alone.results, alone.residues) == (1, 3)
+    assert made.residues > 3
+
+
+def test_every_site_has_places_of_its_own() -> None:
+    query = Query(TERMS[0], per_site=True)
+    made = make_plan(query, FLAGS, shape(7, 8), THREE_SITES, blocks=(8, 4, 8), contributor=2)
+    assert (made.results, [(leaf.place, leaf.first, leaf.end) for leaf in made.leaves]) == (4, [(2, 0, 8)])
 
 
 def test_a_dataset_that_does_not_have_what_is_asked() -> None:

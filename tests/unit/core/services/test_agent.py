@@ -32,13 +32,14 @@ from app.core.store.settings import Settings
 from tests.agent_sites import Sites, opened
 from tests.fake_relay import FakeLine, FakeRelay
 from tests.federation_sites import Inline, KnownNumber
+from tests.killed_preparation import leave_clear_data
 
 
 @pytest.fixture(autouse=True)
 def known_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every site answers 100 times its position."""
     monkeypatch.setattr(
-        members, "DatasetContributor", lambda site: KnownNumber(100 * site.position, keys=site.key_directory)
+        members, "DatasetContributor", lambda site, _mailroom: KnownNumber(100 * site.position, keys=site.key_directory)
     )
 
 
@@ -343,6 +344,12 @@ def test_the_program_waits_a_moment_for_a_command_and_runs_until_idle(sites: Sit
         run_agent(directory, open_profile=opened)
     with opened(directory):
         pass
+
+
+def test_an_agent_that_starts_removes_clear_data_of_a_killed_preparation(sites: Sites) -> None:
+    left = leave_clear_data()
+    run_agent(sites.directories[0], until_idle=True, open_profile=opened, line=lambda _profile: sites.line(1))
+    assert not left.exists()
 
 
 def test_back_off_doubles_up_to_its_limit_and_is_never_in_step() -> None:

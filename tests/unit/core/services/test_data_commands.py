@@ -73,14 +73,14 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 def before_column(monkeypatch: pytest.MonkeyPatch, wanted: int, do: Callable[[], None]) -> None:
     """Have something done, in the owner's thread, when a column of a package is about to be read."""
-    read = Package.column
+    read = Package.group
 
     def column(self: Package, column: int, *others: Any) -> Iterator[tuple[int, bytes]]:
         if column == wanted:
             do()
         yield from read(self, column, *others)
 
-    monkeypatch.setattr(Package, "column", column)
+    monkeypatch.setattr(Package, "group", column)
 
 
 def test_a_list_says_what_there_is(served: Served) -> None:

@@ -139,6 +139,19 @@ def test_the_passphrase_comes_from_the_environment(tmp_path: Path, monkeypatch: 
         assert len(opened.root) == 32
 
 
+def test_the_passphrase_of_a_service_is_among_its_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(tmp_path / "north").close()
+    monkeypatch.delenv(profiles.PASSPHRASE_VARIABLE, raising=False)
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    monkeypatch.setenv(profiles.CREDENTIALS_VARIABLE, str(credentials))
+    with open_profile(tmp_path / "north") as opened, pytest.raises(EnvironmentProblem, match="passphrase_needed"):
+        _ = opened.root  # a service with other credentials
+    (credentials / profiles.CREDENTIAL).write_text("correct horse battery\n")
+    with open_profile(tmp_path / "north") as opened:
+        assert len(opened.root) == 32
+
+
 def test_a_wrong_passphrase_opens_nothing(tmp_path: Path) -> None:
     create(tmp_path / "north").close()
     with (
@@ -357,7 +370,7 @@ def test_members_hold_a_ceremony_and_answer(tmp_path: Path) -> None:
         contributing(member, number)
     assert asked(members) == (3,)
     session = members[0].desk.ask(
-        SMOKERS, text="smoker", epsilon=None, contributors=(3,), quorum=(1, 2), minimum=1, purpose="A test"
+        SMOKERS, text="smoker", epsilon=None, contributors=(1, 2), quorum=(1, 2), minimum=1, purpose="A test"
     )
     settle(members, members[0]._post)  # type: ignore[arg-type]
     assert members[0].desk.result(session) is not None

@@ -35,7 +35,7 @@ from tests.federation_sites import CATALOGUE, Inline, KnownNumber
 def known_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every site answers 100 times its position."""
     monkeypatch.setattr(
-        members, "DatasetContributor", lambda site: KnownNumber(100 * site.position, keys=site.key_directory)
+        members, "DatasetContributor", lambda site, _mailroom: KnownNumber(100 * site.position, keys=site.key_directory)
     )
 
 

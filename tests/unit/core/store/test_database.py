@@ -12,7 +12,7 @@ from app.core.errors import EnvironmentProblem
 from app.core.store.database import SiteDatabase
 from app.core.store.problems import database_problems
 
-SCHEMA = "ab46a436cf6b1adcb8830eb7a5ac39bf901156cee7195ac33e2d88ec78fbb75c"
+SCHEMA = "fd5d9b543bc89bf0056c2af1b9d4814d964cd113641657ef9e36c742f883b1f6"
 """Migrations never change once they have landed: this hash changes only when a step is added."""
 
 

@@ -67,9 +67,23 @@ def test_missing_fields_newer_versions_and_other_values() -> None:
         with pytest.raises(ProtocolViolation, match=r"package\.malformed"):
             Header.decode(codec.encode({name: value for name, value in plain.items() if name != field}))
     with pytest.raises(ProtocolViolation, match=r"package\.newer"):
-        Header.decode(codec.encode({**plain, "version": 2}))
+        Header.decode(codec.encode({**plain, "version": 3}))
     with pytest.raises(ProtocolViolation, match=r"package\.malformed"):
         Header.decode(codec.encode([1]))
+
+
+def test_columns_that_share_a_ciphertext_make_a_header_of_version_2() -> None:
+    columns = tuple(SealedColumn("a", b"m" * 32, f"part {place}") for place in range(10))
+    header = dataclasses.replace(HEADER, blocks=1, columns=columns, columns_per_ciphertext=4)
+    assert Header.decode(header.encode()) == header
+    plain = codec.decode(header.encode(), 10_000)
+    assert plain["version"] == 2
+    assert (header.groups, [len(header.group(number)) for number in range(3)]) == (3, [4, 4, 2])
+    changes: list[dict[str, object]] = [{"blocks": 2}, {"version": 1}]
+    changes += [{"columns per ciphertext": number} for number in (0, 1, 3, 128)]
+    for change in changes:  # one block at most, a power of two, and version 1 for columns that are alone
+        with pytest.raises(ProtocolViolation, match=r"package\.malformed"):
+            Header.decode(codec.encode(plain | change))
 
 
 @pytest.mark.parametrize("blocks", [[b"1" * 96], [b"1" * 96, b"2" * 95], [b"1" * 96] * 3, b""])

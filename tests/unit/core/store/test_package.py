@@ -174,6 +174,19 @@ def test_the_vector_of_format_1_still_loads() -> None:
     assert residue.hexdigest() == "7b90dfc90d3dc6992ae04c4dcb09cf00e3e5f06d52ef513ff2cf42a0bc723a25"
 
 
+def test_the_vector_of_columns_that_share_a_ciphertext_still_loads() -> None:
+    shared = VECTOR.with_name("package-v2.consilium")
+    with open_package(shared) as package:
+        verify_residues(package, TEST, Job())
+        header = package.header
+        assert header.hash.hex() == "1931beff65d33b7b26de81e681f764ec70d8cf4d242e9831d29fb9683308669d"
+        assert package.manifest_hash.hex() == "b84d0575b61b1819c58af0839ddd8670a5f88c86e4d1ebc39cb366b9a963cd74"
+        assert (header.residues, header.blocks, header.groups, header.columns_per_ciphertext) == (2, 1, 1, 64)
+    with DatasetReader(shared, TEST) as reader:
+        residue = hashlib.sha256(reader.residue(0, 1, 0).tobytes())
+    assert residue.hexdigest() == "7d2b17e21ae5e87f3e0d051303db7c1a89697192c36d9919316d5ec0405f1e4e"
+
+
 def test_a_cancelled_look_ends_before_the_file_is_read(tmp_path: Path) -> None:
     maker = Maker(tmp_path)
     path, _ = maker.package(maker.table())

@@ -127,13 +127,13 @@ def test_releases_runs_refusals_backups(profile: Profile) -> None:
     profile.releases.add(M, query_hash=b"q", data=b"2", now=2)
     assert [each.data for each in profile.releases.of_query(b"q")] == [b"2", b"1"]
     assert profile.releases.get(b"none") is None
-    profile.runs.add(S, text="age >= 50", state="asked", data=b"", now=1)
-    profile.runs.update(S, state="done", data=b"x", now=2)
+    profile.runs.add(S, text="age >= 50", state="asked", data=b"x", now=1)
+    profile.runs.update(S, state="done", now=2)
     run = profile.runs.get(S)
     assert run is not None
     assert (run.state, run.data, profile.runs.all()) == ("done", b"x", (run,))
     with pytest.raises(Bug):
-        profile.runs.update(M, state="done", data=b"", now=2)
+        profile.runs.update(M, state="done", now=2)
     profile.refusals.add("envelope.replayed", sender=None, details={"id": "x", "n": 1}, now=3)
     assert [(each.code, each.sender, each.details) for each in profile.refusals.all()] == [
         ("envelope.replayed", None, {"id": "x", "n": 1})
