@@ -126,6 +126,7 @@ def good_bodies(federation: Federation) -> dict[str, dict[str, Any]]:
         messages.FINISH: {},
         messages.STATE: {"state": messages.WAITING},
         messages.NOTE: {"text": "What exactly do you mean?"},
+        messages.REASON: {"code": "policy.too_few_patients", "params": {"smallest": 500, "variable": "stage"}},
         messages.FAIL: {"code": "query.too_few_sites"},
         COMMIT: {"round": rounds.CHECK, "transcript": bytes(32), "commitment": bytes(32)},
         REVEAL: {"round": rounds.CHECK, "salt": bytes(32), "payload": b"payload"},

@@ -23,6 +23,7 @@ from app.ui.models.question import Question
 from app.ui.models.statistics import notes, statistics
 from app.ui.models.told import EACH, TOTAL, Told
 from app.ui.models.twin import Cell, Twin, differences, twin_of
+from app.ui.models.wish import Wish
 from app.ui.views.results import ResultsView
 from app.ui.views.results.figure import FigurePlace
 from app.ui.views.results.opened import BOTH, FIGURE, TABLE
@@ -358,7 +359,7 @@ def test_edit_and_ask_again_keep_the_whole_question(
 ) -> None:
     view = screen(fake_bridge, context, qtbot, answers.answered("survival", per_site=True))
     view.edit_button.click()
-    assert navigations == [("explore", "survival os by sex where C43 and age >= 40")]
+    assert navigations == [("explore", Wish("survival os by sex where C43 and age >= 40", per_site=True))]
     fake_bridge.answers["query.run"] = {"id": answers.IDS["survival"]}
     view.again_button.click()
     assert view.doing.dialog is not None
