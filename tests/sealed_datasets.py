@@ -11,11 +11,18 @@ import numpy as np
 from app.core.catalogue.model import PRESENT, PRESENT_MEANING, Catalogue
 from app.core.crypto import format as own_format
 from app.core.crypto import seal
-from app.core.crypto.parameters import RELEASE_PRIMES
+from app.core.crypto.parameters import RELEASE_PRIMES, ROTATION_PRIMES
 from app.core.crypto.release import Contribution
 from app.core.preparation.encrypting import shared_slots
 from app.core.query import worker
-from app.core.query.keys import PUBLIC_KEY_FILE, ROTATION_FILE, extraction_file, key_files, relinearization_file
+from app.core.query.keys import (
+    EARLY_FILE,
+    PUBLIC_KEY_FILE,
+    ROTATION_FILE,
+    extraction_file,
+    key_files,
+    relinearization_file,
+)
 from app.core.query.model import Cohort, Query
 from app.core.query.oracle import Row
 from app.core.query.plan import DatasetShape, Plan
@@ -35,6 +42,8 @@ def write_keys(people: Parties, directory: Path, levels: Sequence[int] = range(3
     release = seal.context(people.parameters, RELEASE_PRIMES)
     rotation = release.switching_key_bytes(people.parameters.ring_degree, people.rotation_keys)
     (directory / ROTATION_FILE).write_bytes(rotation)
+    early = seal.context(people.parameters, ROTATION_PRIMES)
+    (directory / EARLY_FILE).write_bytes(early.switching_key_bytes(people.parameters.ring_degree, people.rotation_keys))
     return directory
 
 

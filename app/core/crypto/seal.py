@@ -14,11 +14,12 @@ None of these calls releases the GIL: they belong into worker processes.
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import zstandard
@@ -30,12 +31,15 @@ from app.core.crypto import format as own_format
 from app.core.crypto.parameters import STANDARD_1, ParameterSet
 from app.core.crypto.ring import Array
 from app.core.errors import Bug, EnvironmentProblem, ProtocolViolation
+from app.core.files import disk_problems
 
 _BGV = 3
 _MAGIC = 0xA15E
 _HEADER = struct.Struct("<HBBBBHQ")
 _CIPHERTEXT = struct.Struct("<32sBQQQdQ")
+_PARMS_BYTES = 32
 _COMPRESSION_NONE, _COMPRESSION_ZSTD = 0, 2
+_KEY_PART_LIMIT = 1 << 24
 _MONOMIALS_KEPT = 16
 
 Handle = Any
@@ -243,9 +247,36 @@ class Context:
         """Load the relinearization key that :meth:`switching_key_bytes` wrote to ``path``."""
         return self._load_file(sealapi.RelinKeys(), path)
 
-    def load_rotation_keys(self, path: Path) -> Any:
-        """Load the rotation keys that :meth:`switching_key_bytes` wrote to ``path``."""
-        return self._load_file(sealapi.GaloisKeys(), path)
+    def load_rotation_keys(self, path: Path, elements: Collection[int] | None = None) -> Any:
+        """Load the rotation keys that :meth:`switching_key_bytes` wrote to ``path``: all, or only some ``elements``."""
+        if elements is None:
+            return self._load_file(sealapi.GaloisKeys(), path)
+        try:
+            with disk_problems(path), open(path, "rb") as file:
+                parts = self._chosen_keys(file, {(element - 1) // 2 for element in elements})
+            return self._load(sealapi.GaloisKeys(), *parts)
+        except (struct.error, ProtocolViolation) as error:
+            raise EnvironmentProblem("crypto.key_file_damaged", path=str(path)) from error
+
+    @staticmethod
+    def _chosen_keys(file: BinaryIO, indices: set[int]) -> list[bytes]:
+        """Return the file with all other keys left out; struct.error where it ends too early."""
+        magic, length, *versions, _ = _HEADER.unpack(file.read(_HEADER.size))
+        parts = [b"", file.read(_PARMS_BYTES), file.read(8)]
+        for index in range(struct.unpack("<Q", parts[-1])[0]):
+            counted = file.read(8)
+            parts.append(counted if index in indices else bytes(8))
+            for _ in range(struct.unpack("<Q", counted)[0]):
+                front = file.read(_HEADER.size)
+                rest = _HEADER.unpack(front)[-1] - len(front)
+                if not 0 <= rest <= _KEY_PART_LIMIT:
+                    raise struct.error("a part of a key is too large")
+                if index in indices:
+                    parts += [front, file.read(rest)]
+                else:
+                    file.seek(rest, os.SEEK_CUR)
+        parts[0] = _HEADER.pack(magic, length, *versions, _HEADER.size + sum(map(len, parts)))
+        return parts
 
     def _load_file(self, target: Any, path: Path) -> Any:
         try:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 from app.core.crypto import release
-from app.core.crypto.parameters import RELEASE_PRIMES
+from app.core.crypto.parameters import RELEASE_PRIMES, ROTATION_PRIMES
 from app.core.errors import UserError
+from app.core.query import early_nodes
 from app.core.query.cells import Linear
 from app.core.query.circuit import Circuit, ColumnNode, StageNode
 from app.core.query.circuit_noise import CircuitNoise, add_logs
@@ -95,9 +96,20 @@ class Candidates:
             key = (*circuit.nodes, *((each.root, each.factor) for each in drawn))
             if key not in seen:
                 seen.add(key)
-                plan = _Assembly(self, circuit, drawn).plan()
-                if plan is not None:
-                    yield plan
+                yield from self._plans(circuit, drawn)
+
+    def _plans(self, circuit: Circuit, drawn: Sequence[Drawn]) -> Iterator[Plan]:
+        """Yield the plan of a circuit, and those that pack its lowest nodes before they are relinearized."""
+        plan = _Assembly(self, circuit, drawn).plan()
+        if plan is None:
+            return
+        yield plan
+        for together in early_nodes.TOGETHER:
+            if early_nodes.nodes_of(replace(plan, together=together)) is None:
+                continue
+            early = _Assembly(self, circuit, drawn, together).plan()
+            if early is not None and early_nodes.nodes_of(early) is not None:
+                yield early
 
     @cached_property
     def terms(self) -> int:
@@ -119,30 +131,33 @@ class Candidates:
                         if factors and deep and final == 2:
                             yield Strategy(final, stage, sums, masks=True, pairs=pairs)
 
-    def _way_down(self, noise: float, polynomials: int, linear: float, count: int) -> tuple[int, int, float] | None:
+    def _way_down(  # noqa: PLR0917 - what a result's noise depends on
+        self, noise: float, polynomials: int, linear: float, count: int, together: int = 1
+    ) -> tuple[int, int, float] | None:
         """Return the lowest level of a final, that of its relinearization, and the variance that is left of ``count``
-        of its kind added up."""
-        for level in range(RELEASE_PRIMES, self._dataset.parameters.levels + 1):
+        of its kind added up. The final of a node over some ``together`` is at the level of its rotations."""
+        levels = range(RELEASE_PRIMES, self._dataset.parameters.levels + 1)
+        for level in levels if together == 1 else (ROTATION_PRIMES,):
             for relinearization in range(RELEASE_PRIMES, level + 1):
                 released = self._model.released(noise, polynomials, level, relinearization)
                 if released is not None:
                     total = add_logs(self._model.in_step(released, count), linear)
-                    if self._flooding(total) is not None:
+                    if self._flooding(total, together) is not None:
                         return level, relinearization, total
         return None
 
-    def packed_bits(self, noise: float) -> float:
-        """Return log2 of the bound of the packed result of leaves with this variance."""
-        shared = self._dataset.columns_per_ciphertext > 1
-        return self._model.bound(self._model.packed(noise, self._placing.results, shared=shared))
+    def packed_bits(self, noise: float, together: int = 1) -> float:
+        """Return log2 of the bound of the packed result of leaves, or nodes over ``together``, of this variance."""
+        shared = self._dataset.columns_per_ciphertext > 1 or together > 1
+        return self._model.bound(self._model.packed(noise, self._placing.results // together, shared=shared))
 
-    def _flooding_bits(self, noise: float) -> int | None:
+    def _flooding_bits(self, noise: float, together: int = 1) -> int | None:
         """Return F for contributions of such leaves from every site, or None if it does not fit.
 
         Sites announce their noise in whole bits, and one bit more when they contribute to another attempt.
         """
         parameters, sites = self._dataset.parameters, self._openers.sites
-        announced = math.ceil(self.packed_bits(noise)) + 1
+        announced = math.ceil(self.packed_bits(noise, together)) + 1
         bound = release.total_noise_bound(parameters, sites, sites, announced)
         flooding = release.flooding_bits(parameters, bound, self._placing.results)
         try:
@@ -155,10 +170,11 @@ class Candidates:
 class _Assembly:
     """The plan of one circuit."""
 
-    def __init__(self, candidates: Candidates, circuit: Circuit, drawn: Sequence[Drawn]) -> None:
+    def __init__(self, candidates: Candidates, circuit: Circuit, drawn: Sequence[Drawn], together: int = 1) -> None:
         self._all = candidates
         self._circuit = circuit
         self._drawn = drawn
+        self._together = together
         self._dataset = candidates._dataset
         self._model = candidates._model
 
@@ -177,8 +193,9 @@ class _Assembly:
                 continue
             factor = self._centred(drawn.factor)
             for root in _roots(drawn):
-                noise = self._model.over_blocks(self._circuit.noise[root], blocks) + 2 * math.log2(abs(factor))
-                found = self._all._released(noise, self._circuit.degrees[root] + 1, linear, counts.get(root, 1))
+                noise = self._model.over_blocks(self._noise(root), blocks) + 2 * math.log2(abs(factor))
+                polynomials, count = self._circuit.degrees[root] + 1, counts.get(root, 1)
+                found = self._all._released(noise, polynomials, linear, count, self._together)
                 if found is None:
                     return None
                 level, relinearization, total = found
@@ -188,6 +205,17 @@ class _Assembly:
                 ways[root, factor] = level, relinearization
                 levels[root] = max(levels.get(root, 0), level)
         return self._assembled(levels, ways, loudest)
+
+    def _noise(self, root: int) -> float:
+        """Variance of a root, or of a node over some ``together`` of its kind.
+
+        Such a node is a sum of as many products, of a turned mask and a sum of as many turned columns: all in step.
+        """
+        if self._together == 1:
+            return self._circuit.noise[root]
+        times = self._together.bit_length() - 1
+        left, right = (self._model.turned(noise, times, ROTATION_PRIMES) for noise in self._circuit.factors(root))
+        return self._model.in_step(self._model.product(left, right, 1, 1, dependent=True), self._together**2)
 
     def _counts(self) -> dict[int, int]:
         """Return how many shares of a product one cell may add up: what is left of its noise is in every one."""
@@ -232,7 +260,7 @@ class _Assembly:
             for key, (_, relinearization) in ways.items()
         }
         numbers = {key: place for place, key in enumerate(finals)}
-        flooding = self._all._flooding(loudest)
+        flooding = self._all._flooding(loudest, self._together)
         if flooding is None:
             return None
         leaves = tuple(sorted(self._leaves(order, numbers), key=lambda leaf: leaf.place))
@@ -247,10 +275,11 @@ class _Assembly:
             stored=self._dataset.residues,
             blocks=self._dataset.blocks,
             results=self._all._placing.results,
-            noise_bits=self._all.packed_bits(loudest) if leaves else self._model.bound(0),
+            noise_bits=self._all.packed_bits(loudest, self._together) if leaves else self._model.bound(0),
             flooding_bits=flooding,
             release_level=RELEASE_PRIMES,
             columns_per_ciphertext=self._dataset.columns_per_ciphertext,
+            together=self._together,
         )
         return self._all._costs.priced(plan)
 

@@ -121,6 +121,13 @@ class Circuit:
     def _prime(self) -> float:
         return math.log2(min(self.model.parameters.data_primes))
 
+    def factors(self, root: int) -> tuple[float, float]:
+        """Return the noise of the two factors of a product."""
+        node = self.nodes[root]
+        if not isinstance(node, ProductNode):
+            raise ValueError("not a product")
+        return self.noise[node.left], self.noise[node.right]
+
     def formula(self, root: int, values: Mapping[int, int]) -> Formula:
         """Return the formula of ``root``, a product or a sum; ``values`` numbers its columns and stages."""
         leaves = self.leaves(root)

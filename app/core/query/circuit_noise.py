@@ -104,6 +104,10 @@ class CircuitNoise:
             value = add_logs(value + 2, switch)
         return value
 
+    def turned(self, value: float, times: int, level: int) -> float:
+        """Variance of a recentred value after so many rotations, one after the other, at ``level`` primes."""
+        return add_logs(value, self.in_step(self._rotation(level), times))
+
     def packed(self, value: float, results: int, *, shared: bool = False) -> float:
         """Variance after packing at the release level: each doubling adds two ciphertexts to two that are rotated
         together, all in step at the worst.

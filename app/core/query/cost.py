@@ -7,11 +7,14 @@ The constants are for N = 16384 and scale with N. They need not be right to choo
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
+from app.core.crypto.parameters import ROTATION_PRIMES
+from app.core.query import early_nodes
 from app.core.query.plan import Final, Formula, Plan, Product, Stage, Sum
 
 _REFERENCE_DEGREE = 16384
@@ -51,7 +54,9 @@ class Costs:
         stages = sum(self._stage(plan.stages[place], plan.columns_per_ciphertext) for place in plan.used_stages)
         blocks = plan.blocks * (self.read * sum(column.residues for column in plan.columns) + stages)
         once = self.release + self._packing(plan)
-        for leaf in plan.leaves:
+        if (nodes := early_nodes.nodes_of(plan) if plan.together > 1 else None) is not None:
+            once += self._early(plan, nodes)
+        for leaf in () if nodes is not None else plan.leaves:
             each = 2 * self.term * release * len(leaf.linear)
             if leaf.final is not None:
                 final = plan.finals[leaf.final]
@@ -69,11 +74,25 @@ class Costs:
             result_seconds=scale * once,
         )
 
+    def _early(self, plan: Plan, nodes: Sequence[early_nodes.Node]) -> float:
+        """Rotations of columns and masks at the level of the products, the products, and what follows them."""
+        level, linear, square = ROTATION_PRIMES, *self.rotate
+        moved = 2 * level * (self.load + self.fetch + 2 * self.product)  # to SEAL and back, shifted and recentred
+        seconds = early_nodes.rotations(plan, nodes) * (linear * level + square * level**2 + moved)
+        for node in nodes:
+            pairs = plan.together * len(node.products)
+            seconds += 3 * level * pairs * (self.final_product + 2 * self.term)
+            seconds += self._finish(node.final, plan.release_level) + 2 * plan.release_level * (self.fetch + self.load)
+        return seconds
+
     def _packing(self, plan: Plan) -> float:
         """Each node of the tree is a rotation; those over places of other sites alone have nothing to rotate."""
         if plan.results == 1:
             return 0.0
         release, linear, square = plan.release_level, *self.rotate
+        if plan.together > 1:
+            leaves = len({leaf.place // plan.together for leaf in plan.leaves})
+            return min(plan.results // plan.together - 1, 2 * leaves) * (linear * release + square * release**2)
         products = len({number for leaf in plan.leaves for number, _, _ in leaf.shares})
         if products:  # the lowest nodes share their rotations, see app.core.query.shared_packing
             depth, leaves = plan.results.bit_length(), len(plan.leaves)

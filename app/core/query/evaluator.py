@@ -21,7 +21,7 @@ from app.core.crypto.ring import Array
 from app.core.errors import EnvironmentProblem
 from app.core.jobs.job import Job
 from app.core.jobs.pool import WorkerPool, map_unordered
-from app.core.query import worker
+from app.core.query import early_nodes, worker
 from app.core.query.cost import Costs
 from app.core.query.plan import Leaf, Plan
 from app.core.query.worker import Partial
@@ -133,26 +133,37 @@ def _by_shares(
 
 
 def product_shares(plan: Plan, workers: int) -> list[Plan]:
-    """Return a plan whose leaves share products cut in two, leaf by leaf, if that is worth a second worker.
+    """Return a plan whose leaves share products or rotations cut in two, leaf by leaf, if that is worth a worker more.
 
-    Leaves of one mask stay together. Packing is linear, so each part packs its leaves at their places and both results
-    are added up. Not into more than two: their rotations add to the noise, of which :mod:`app.core.query.circuit_noise`
-    allows two for every one.
+    Leaves of one mask stay together, or nodes of the same columns. Packing is linear, so each part packs its leaves at
+    their places and both results are added up. Not into more than two: their rotations add to the noise, of which
+    :mod:`app.core.query.circuit_noise` allows two for every one.
     """
-    if workers == 1 or plan.seconds < _WHOLE_BELOW or not any(leaf.shares for leaf in plan.leaves):
+    if workers == 1 or plan.seconds < _WHOLE_BELOW:
         return []
+    if plan.together > 1:
+        cut = early_nodes.halves(plan)
+    elif any(leaf.shares for leaf in plan.leaves):
+        cut = _by_mask(plan)
+    else:
+        return []
+    if not all(cut):
+        return []
+    costs = Costs()
+    shares = [costs.priced(replace(plan, leaves=tuple(sorted(half, key=_place)))) for half in cut]
+    whole = costs.priced(plan).seconds
+    return shares if max(share.seconds for share in shares) < _WORTH_A_SECOND * whole else []
+
+
+def _by_mask(plan: Plan) -> tuple[list[Leaf], list[Leaf]]:
+    """Return the leaves cut in two, those of one mask together."""
     masks: dict[frozenset[int], list[Leaf]] = {}
     for leaf in plan.leaves:
         masks.setdefault(_stages_of(plan, leaf), []).append(leaf)
     halves: tuple[list[Leaf], list[Leaf]] = ([], [])
     for leaves in sorted(masks.values(), key=len, reverse=True):
         min(halves, key=len).extend(leaves)
-    if not all(halves):
-        return []
-    costs = Costs()
-    shares = [costs.priced(replace(plan, leaves=tuple(sorted(half, key=_place)))) for half in halves]
-    whole = costs.priced(plan).seconds
-    return shares if max(share.seconds for share in shares) < _WORTH_A_SECOND * whole else []
+    return halves
 
 
 def _place(leaf: Leaf) -> int:
@@ -173,7 +184,7 @@ def pack_parts(plan: Plan, workers: int) -> list[tuple[int, int]]:
     """
     if plan.results == 1 or plan.seconds < _WHOLE_BELOW:
         return []
-    if any(leaf.shares for leaf in plan.leaves):  # parts would share neither the products nor the rotations
+    if plan.together > 1 or any(leaf.shares for leaf in plan.leaves):  # parts would share none of them
         return []
     rest = plan.seconds - plan.stage_seconds
     by_blocks = (plan.seconds - plan.result_seconds) / min(workers, plan.blocks) + plan.result_seconds

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from app.core.crypto.parameters import RELEASE_PRIMES, ParameterSet
+from app.core.crypto.parameters import RELEASE_PRIMES, ROTATION_PRIMES, ParameterSet
 from app.core.crypto.ring import Array
 from app.core.crypto.seal import BlockEncryptor, Handle, context
 from app.core.errors import EnvironmentProblem
@@ -17,6 +17,8 @@ from app.core.files import read_limited
 PUBLIC_KEY_FILE = "public_key.bin"
 ROTATION_FILE = f"rotation.{RELEASE_PRIMES}.seal"
 """The keys that results are packed with, in SEAL's own bytes."""
+EARLY_FILE = f"rotation.{ROTATION_PRIMES}.seal"
+"""The same at the level of the products that are packed before they are relinearized."""
 _PUBLIC_KEY_LIMIT = 64 << 20
 ZEROS_KEPT = 3
 """Encryptions of zero that a worker makes ahead: nobody knows which worker the next task goes to."""
@@ -40,6 +42,7 @@ class KeyFiles:
         self._directory = directory
         self._relinearization: dict[int, Any] = {}
         self._rotation: Any = None
+        self._early: Any = None
         self._extraction: dict[int, Any] = {}
         self._encryptors: dict[int, BlockEncryptor] = {}
         self._zeros: dict[int, list[Array]] = {}
@@ -57,6 +60,18 @@ class KeyFiles:
             path = self._file(ROTATION_FILE)
             self._rotation = context(self._parameters, RELEASE_PRIMES).load_rotation_keys(path)
         return self._rotation
+
+    def early(self, together: int) -> Any:
+        """Return SEAL's rotation keys of the nodes over up to ``together`` results, at the level of the products.
+
+        The others of the file, 5 MB each, are not loaded.
+        """
+        if self._early is None or self._early[0] < together:
+            elements = [(1 << height) + 1 for height in range(1, together.bit_length())]
+            path = self._file(EARLY_FILE)
+            loaded = context(self._parameters, ROTATION_PRIMES).load_rotation_keys(path, elements)
+            self._early = together, loaded
+        return self._early[1]
 
     def extraction(self, level: int) -> Any:
         """Return SEAL's keys that extract columns from shared ciphertexts, at ``level`` primes."""

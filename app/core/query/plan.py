@@ -134,6 +134,8 @@ class Plan:
     result_seconds: float = 0.0
     columns_per_ciphertext: int = 1
     """More than 1: the columns that are read are shifted ones, see :mod:`app.core.query.extraction`."""
+    together: int = 1
+    """More than 1: so many neighbouring results are packed first, see :mod:`app.core.query.early_packing`."""
 
     @property
     def residues(self) -> int:

@@ -15,6 +15,7 @@ from app.core.crypto import ring
 from app.core.crypto.packing import pack_part
 from app.core.crypto.ring import Array
 from app.core.crypto.seal import Handle, context
+from app.core.query.early_packing import EarlyPacking
 from app.core.query.extraction import shifted_sum
 from app.core.query.kernel import FormulaKernel, Workspace
 from app.core.query.keys import KeyFiles, relinearized
@@ -218,6 +219,8 @@ def packed(
     """Return the ciphertext of the places ``part`` (first, count), packed; None if nothing is there."""
     if any(leaf.shares for leaf in plan.leaves):
         return _packed_shares(plan, columns, keys, part, kept)
+    if plan.together > 1:
+        return _packed_early(plan, columns, keys, part)
     size = min(part[1], batch_size(plan, staged=bool(plan.stages) and kept is None))
 
     def batch(first: int) -> Handle | None:
@@ -226,6 +229,26 @@ def packed(
         return joined(plan, leaves, sums, keys, (first, size))
 
     return pack_part(context(plan.parameters, plan.release_level), _rotation(plan, keys), batch, part, size)
+
+
+def _packed_early(plan: Plan, columns: Columns, keys: KeyFiles, part: tuple[int, int]) -> Handle | None:
+    """As :func:`packed`, where the lowest nodes are packed before they are relinearized: there is one block."""
+    seal = context(plan.parameters, plan.release_level)
+    fields = ring.fields(plan.parameters, plan.parameters.data_primes[: plan.residues])
+    values = BlockValues(plan, columns, 0, frozenset())  # a column that many results need is read once all the same
+    for stage in stage_runners(plan, fields, Workspace(plan.parameters.ring_degree), keys):
+        values.add_stage({}) if stage is None else stage.run(values)
+
+    def finish(final: Final, polynomials: Array) -> Handle:
+        return _relinearized(plan, final, polynomials, keys)
+
+    nodes = EarlyPacking(plan, values, keys.early(plan.together), finish).packed()
+
+    def piece(first: int) -> Handle | None:
+        found = nodes.pop(first, None)
+        return None if found is None else seal.load(found)
+
+    return pack_part(seal, keys.rotation(), piece, part, plan.together)
 
 
 def joined(

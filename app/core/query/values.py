@@ -126,7 +126,7 @@ class BlockValues:
 
     def sources(self, formula: Formula, prime: int, level: int) -> list[Pair]:
         """Return (c0, c1), recentred, at one prime of each of the formula's sources, as it is at ``level``."""
-        return [self._value(source, prime, level) for source in formula.sources]
+        return [self.value(source, prime, level) for source in formula.sources]
 
     def raw(self, source: int, prime: int) -> Array:
         """Return (c0, c1), shape (2, N), of a column as it was sealed."""
@@ -150,7 +150,8 @@ class BlockValues:
         """Return what a stage has made, shape (2, level, N)."""
         return self._made[value - len(self._plan.columns)][level]
 
-    def _value(self, source: int, prime: int, level: int) -> Pair:
+    def value(self, source: int, prime: int, level: int) -> Pair:
+        """Return (c0, c1), recentred, in ±q, at one prime of a column or of a stage's output for ``level``."""
         if source >= len(self._plan.columns):
             if self._kept is not None:
                 return self._kept.read(source, level, prime, self._block)

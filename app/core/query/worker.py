@@ -132,7 +132,7 @@ def prepare_zero(work: Work) -> None:
 
 def keeps(plan: Plan) -> bool:
     """Whether the leaves are too many to be summed while the stages of each block are computed."""
-    return bool(plan.stages) and batch_size(plan, staged=True) < plan.results
+    return bool(plan.stages) and plan.together == 1 and batch_size(plan, staged=True) < plan.results
 
 
 def fits_memory(plan: Plan) -> bool:
