@@ -14,9 +14,8 @@ None of these calls releases the GIL: they belong into worker processes.
 
 from __future__ import annotations
 
-import os
 import struct
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,7 +38,7 @@ _HEADER = struct.Struct("<HBBBBHQ")
 _CIPHERTEXT = struct.Struct("<32sBQQQdQ")
 _PARMS_BYTES = 32
 _COMPRESSION_NONE, _COMPRESSION_ZSTD = 0, 2
-_KEY_PART_LIMIT = 1 << 24
+_KEY_PART_LIMIT, _MOST_KEYS = 1 << 24, 1 << 16
 _MONOMIALS_KEPT = 16
 
 Handle = Any
@@ -108,6 +107,9 @@ class Context:
         return self._header(len(front) + words.nbytes) + front, words.data.cast("B")
 
     def _load(self, target: Any, *parts: bytes | memoryview) -> Any:
+        return self._load_parts(target, parts)
+
+    def _load_parts(self, target: Any, parts: Iterable[bytes | memoryview]) -> Any:
         path = exchange.path("in")
         with open(path, "r+b", buffering=0) as file:  # its memory is used again; SEAL reads as far as a header says
             for part in parts:
@@ -253,30 +255,39 @@ class Context:
             return self._load_file(sealapi.GaloisKeys(), path)
         try:
             with disk_problems(path), open(path, "rb") as file:
-                parts = self._chosen_keys(file, {(element - 1) // 2 for element in elements})
-            return self._load(sealapi.GaloisKeys(), *parts)
+                chosen = self._chosen_keys(file, {(element - 1) // 2 for element in elements})
+                return self._load_parts(sealapi.GaloisKeys(), chosen)
         except (struct.error, ProtocolViolation) as error:
             raise EnvironmentProblem("crypto.key_file_damaged", path=str(path)) from error
 
     @staticmethod
-    def _chosen_keys(file: BinaryIO, indices: set[int]) -> list[bytes]:
-        """Return the file with all other keys left out; struct.error where it ends too early."""
+    def _chosen_keys(file: BinaryIO, indices: set[int]) -> Iterator[bytes]:
+        """Yield the file with all other keys left out; struct.error where it ends too early."""
         magic, length, *versions, _ = _HEADER.unpack(file.read(_HEADER.size))
-        parts = [b"", file.read(_PARMS_BYTES), file.read(8)]
-        for index in range(struct.unpack("<Q", parts[-1])[0]):
-            counted = file.read(8)
-            parts.append(counted if index in indices else bytes(8))
-            for _ in range(struct.unpack("<Q", counted)[0]):
-                front = file.read(_HEADER.size)
-                rest = _HEADER.unpack(front)[-1] - len(front)
-                if not 0 <= rest <= _KEY_PART_LIMIT:
+        parms, counted = file.read(_PARMS_BYTES), file.read(8)
+        (outer,) = struct.unpack("<Q", counted)
+        found: list[tuple[int, int]] = []  # where each part of a key begins and how long it is; an empty key's count
+        total = _HEADER.size + len(parms) + len(counted)
+        for index in range(min(outer, _MOST_KEYS)):
+            (parts,) = struct.unpack("<Q", file.read(8))
+            chosen = index in indices
+            found.append((file.tell() - 8 if chosen else -1, 8))
+            total += 8
+            for _ in range(parts):
+                start, (*_, size) = file.tell(), _HEADER.unpack(file.read(_HEADER.size))
+                if not _HEADER.size <= size <= _KEY_PART_LIMIT:
                     raise struct.error("a part of a key is too large")
-                if index in indices:
-                    parts += [front, file.read(rest)]
-                else:
-                    file.seek(rest, os.SEEK_CUR)
-        parts[0] = _HEADER.pack(magic, length, *versions, _HEADER.size + sum(map(len, parts)))
-        return parts
+                if chosen:
+                    found.append((start, size))
+                    total += size
+                file.seek(start + size)
+        yield _HEADER.pack(magic, length, *versions, total) + parms + counted
+        for start, size in found:
+            if start < 0:
+                yield bytes(size)
+                continue
+            file.seek(start)
+            yield file.read(size)
 
     def _load_file(self, target: Any, path: Path) -> Any:
         try:

@@ -15,8 +15,6 @@ from app.core.query.plan import Final, Formula, Leaf, Plan, Product, Sum
 
 TOGETHER = (2, 4)
 """How many results a node may have: eight take as many rotations as they save."""
-MOST_NODES = 64
-"""Nodes are kept until all are made: 0.8 MB each."""
 
 Form: TypeAlias = "tuple[tuple[tuple[int, int], ...], int]"
 """Σ weight·value + constant, as ((value, weight), …) and the constant."""
@@ -54,8 +52,6 @@ def nodes_of(plan: Plan) -> tuple[Node, ...] | None:
         mask, form = (left, right) if uses[left] >= uses[right] else (right, left)
         node = grouped.setdefault(place // plan.together * plan.together, {})
         node.setdefault(mask, [None] * plan.together)[place % plan.together] = form
-    if len(grouped) > MOST_NODES:
-        return None
     final = plan.finals[min(plan.used_finals)]
     return tuple(
         Node(place, tuple((mask, tuple(forms)) for mask, forms in node.items()), final)

@@ -12,8 +12,11 @@ Rotations happen at the level of the products, the highest that has rotation key
 
 from __future__ import annotations
 
+import math
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -21,6 +24,7 @@ from app.core.crypto import ring
 from app.core.crypto.parameters import ROTATION_PRIMES
 from app.core.crypto.ring import Array
 from app.core.crypto.seal import Handle, context
+from app.core.files import disk_problems
 from app.core.query.early_nodes import Form, Node, Pattern, nodes_of
 from app.core.query.extraction import weighted
 from app.core.query.kernel import FormulaKernel, Workspace
@@ -47,13 +51,34 @@ class EarlyPacking:
         self._workspace = Workspace(self._degree)
         self._kernels: dict[tuple[int, int], FormulaKernel] = {}
         self._turned = 0
+        self._places: dict[int, int] = {}
 
-    def packed(self) -> dict[int, Array]:
-        """Return each node's ciphertext at the release level by its first place."""
+    def __enter__(self) -> Self:
+        """Compute all nodes: those of the same columns one after the other, which is not the order they are read in."""
+        self._file = tempfile.TemporaryFile(prefix="consilium-")
+        try:
+            with disk_problems(Path(tempfile.gettempdir())):
+                self._compute()
+        except BaseException:
+            self._file.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, place: int) -> Array | None:
+        """Return the ciphertext at the release level of the node that begins at a place, None if nothing is there."""
+        if place not in self._places:
+            return None
+        shape = 2, self._plan.release_level, self._degree
+        self._file.seek(self._places[place])
+        return np.frombuffer(self._file.read(8 * math.prod(shape)), np.int64).reshape(shape)
+
+    def _compute(self) -> None:
         nodes = nodes_of(self._plan) or ()
         release = context(self._plan.parameters, self._plan.release_level)
         masks: dict[Form, Components] = {}
-        made: dict[int, Array] = {}
         for group in _alike(nodes):
             patterns: dict[Pattern, Components] = {}
             for node in group:
@@ -67,8 +92,8 @@ class EarlyPacking:
                     for mask, forms in node.products
                     for element, other in patterns[forms].items()
                 ]
-                made[node.place] = release.read(self._finish(node.final, self._sum(pairs, node.final))).copy()
-        return made
+                self._places[node.place] = self._file.tell()
+                self._file.write(release.read(self._finish(node.final, self._sum(pairs, node.final))).tobytes())
 
     def _turns(self, mask: Form) -> Components:
         """Return σ_g of a mask for every g."""
@@ -89,7 +114,7 @@ class EarlyPacking:
         made: Components = {}
         for element in evens or odds:
             left, right = evens.get(element), odds.get(element)
-            sums, differences = np.empty((2, 2, ROTATION_PRIMES, self._degree), np.int64)
+            sums, differences = (np.empty((2, ROTATION_PRIMES, self._degree), np.int64) for _ in range(2))
             for prime, field in enumerate(self._fields):
                 even, odd = (_part(each, prime, self._degree) for each in (left, right))
                 odd = field.multiply(odd, field.monomial(self._degree // count))

@@ -41,8 +41,7 @@ class KeyFiles:
         self._parameters = parameters
         self._directory = directory
         self._relinearization: dict[int, Any] = {}
-        self._rotation: Any = None
-        self._early: Any = None
+        self._rotation: dict[int, tuple[int, int, Any]] = {}
         self._extraction: dict[int, Any] = {}
         self._encryptors: dict[int, BlockEncryptor] = {}
         self._zeros: dict[int, list[Array]] = {}
@@ -54,24 +53,24 @@ class KeyFiles:
             self._relinearization[level] = context(self._parameters, level).load_relinearization_key(path)
         return self._relinearization[level]
 
-    def rotation(self) -> Any:
-        """Return SEAL's rotation keys at the release level."""
-        if self._rotation is None:
-            path = self._file(ROTATION_FILE)
-            self._rotation = context(self._parameters, RELEASE_PRIMES).load_rotation_keys(path)
-        return self._rotation
+    def rotation(self, results: int, together: int = 1) -> Any:
+        """Return SEAL's rotation keys that pack so many results, each ``together`` of them packed already."""
+        return self._packing(ROTATION_FILE, RELEASE_PRIMES, together, results)
 
     def early(self, together: int) -> Any:
-        """Return SEAL's rotation keys of the nodes over up to ``together`` results, at the level of the products.
+        """Return SEAL's rotation keys of the nodes over so many results, at the level of the products."""
+        return self._packing(EARLY_FILE, ROTATION_PRIMES, 1, together)
 
-        The others of the file, 5 MB each, are not loaded.
-        """
-        if self._early is None or self._early[0] < together:
-            elements = [(1 << height) + 1 for height in range(1, together.bit_length())]
-            path = self._file(EARLY_FILE)
-            loaded = context(self._parameters, ROTATION_PRIMES).load_rotation_keys(path, elements)
-            self._early = together, loaded
-        return self._early[1]
+    def _packing(self, name: str, level: int, together: int, results: int) -> Any:
+        """Return the keys of the nodes over more than ``together`` places; the others, 3 to 5 MB each, are not loaded."""
+        known = self._rotation.get(level)
+        if known is None or known[0] > together or known[1] < results:
+            lowest, most = (together, results) if known is None else (min(known[0], together), max(known[1], results))
+            elements = [(1 << height) + 1 for height in range(lowest.bit_length(), most.bit_length())]
+            self._rotation.pop(level, None)  # not both at once in memory
+            loaded = context(self._parameters, level).load_rotation_keys(self._file(name), elements)
+            known = self._rotation[level] = lowest, most, loaded
+        return known[2]
 
     def extraction(self, level: int) -> Any:
         """Return SEAL's keys that extract columns from shared ciphertexts, at ``level`` primes."""

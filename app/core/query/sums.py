@@ -231,24 +231,29 @@ def packed(
     return pack_part(context(plan.parameters, plan.release_level), _rotation(plan, keys), batch, part, size)
 
 
-def _packed_early(plan: Plan, columns: Columns, keys: KeyFiles, part: tuple[int, int]) -> Handle | None:
-    """As :func:`packed`, where the lowest nodes are packed before they are relinearized: there is one block."""
-    seal = context(plan.parameters, plan.release_level)
+def _values_of_one_block(plan: Plan, columns: Columns, keys: KeyFiles) -> BlockValues:
     fields = ring.fields(plan.parameters, plan.parameters.data_primes[: plan.residues])
     values = BlockValues(plan, columns, 0, frozenset())  # a column that many results need is read once all the same
     for stage in stage_runners(plan, fields, Workspace(plan.parameters.ring_degree), keys):
         values.add_stage({}) if stage is None else stage.run(values)
+    return values
+
+
+def _packed_early(plan: Plan, columns: Columns, keys: KeyFiles, part: tuple[int, int]) -> Handle | None:
+    """As :func:`packed`, where the lowest nodes are packed before they are relinearized: there is one block."""
+    seal = context(plan.parameters, plan.release_level)
+    values = _values_of_one_block(plan, columns, keys)
 
     def finish(final: Final, polynomials: Array) -> Handle:
         return _relinearized(plan, final, polynomials, keys)
 
-    nodes = EarlyPacking(plan, values, keys.early(plan.together), finish).packed()
+    with EarlyPacking(plan, values, keys.early(plan.together), finish) as nodes:
 
-    def piece(first: int) -> Handle | None:
-        found = nodes.pop(first, None)
-        return None if found is None else seal.load(found)
+        def piece(first: int) -> Handle | None:
+            found = nodes.read(first)
+            return None if found is None else seal.load(found)
 
-    return pack_part(seal, keys.rotation(), piece, part, plan.together)
+        return pack_part(seal, keys.rotation(plan.results, plan.together), piece, part, plan.together)
 
 
 def joined(
@@ -305,4 +310,4 @@ def _packed_shares(
 
 
 def _rotation(plan: Plan, keys: KeyFiles) -> object:
-    return keys.rotation() if plan.results > 1 else None
+    return keys.rotation(plan.results) if plan.results > 1 else None

@@ -122,7 +122,9 @@ def join(work: Work, noise: tuple[int, ...], size: int, parts: Mapping[int, Arra
         found = parts.get(first)
         return None if found is None else seal.load(found)
 
-    return contribution(plan, pack_part(seal, keys.rotation(), piece, (0, plan.results), size), keys, noise)
+    return contribution(
+        plan, pack_part(seal, keys.rotation(plan.results, size), piece, (0, plan.results), size), keys, noise
+    )
 
 
 def prepare_zero(work: Work) -> None:

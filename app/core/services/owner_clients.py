@@ -105,7 +105,8 @@ class Visitor:
         """Hang up when all answers are written; a call that was not read is told to go elsewhere."""
         self._answers.put({"type": "leaving"})
         self._answers.put(None)
-        self._writer.join(PATIENCE)
+        if self._writer.ident is not None:  # the owner may close before this client's thread has begun
+            self._writer.join(PATIENCE)
 
     def _read(self, fields: Fields) -> None:
         type_ = fields.text("type", 16)
