@@ -26,6 +26,7 @@ from app.core.store.peek import holds_profile
 from app.texts import preferred_language, text, use_language
 from app.ui import theme as themes
 from app.ui.autostart import autostart
+from app.ui.garbage import Collector
 from app.ui.icons import icon, pixmap
 from app.ui.preferences import SYSTEM, Preferences
 from app.ui.pretend import is_pretend, pretend_hospitals
@@ -312,6 +313,7 @@ def main(arguments: Sequence[str], ready: Callable[[Program], object] = lambda _
         return 2
     log.write_to(paths.user_log())
     application = make_application([])
+    Collector(application)
     program = Program(application, Preferences())
     if wanted is not None and not holds_profile(wanted):
         return refuse_profile(wanted, quietly=IN_TRAY in arguments)

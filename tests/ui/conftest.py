@@ -6,6 +6,7 @@ import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 from app.texts import use_language
 from app.ui import theme as themes
 from app.ui.context import Context, Standing
+from app.ui.garbage import collect
 from app.ui.jobs import Jobs
 from app.ui.preferences import Preferences
 from tests.ui import examples
@@ -29,6 +31,15 @@ def _theme(qapp: QApplication) -> Iterator[None]:
     yield
     use_language(None)
     qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # else the next theme is put on all windows there ever were
+
+
+@pytest.fixture(autouse=True)
+def _garbage() -> Iterator[None]:
+    """Threads of an agent in this process destroy no widgets: see :mod:`app.ui.garbage`."""
+    gc.disable()
+    yield
+    collect()
+    gc.enable()
 
 
 @pytest.fixture

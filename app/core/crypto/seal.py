@@ -14,6 +14,7 @@ None of these calls releases the GIL: they belong into worker processes.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
@@ -266,28 +267,25 @@ class Context:
         magic, length, *versions, _ = _HEADER.unpack(file.read(_HEADER.size))
         parms, counted = file.read(_PARMS_BYTES), file.read(8)
         (outer,) = struct.unpack("<Q", counted)
-        found: list[tuple[int, int]] = []  # where each part of a key begins and how long it is; an empty key's count
-        total = _HEADER.size + len(parms) + len(counted)
-        for index in range(min(outer, _MOST_KEYS)):
+        found: list[tuple[int, int]] = []  # where what is chosen begins, and its size; -1: as many zeros
+        for index in range(max(indices) + 1):  # what follows is not even read
+            start = file.tell()
             (parts,) = struct.unpack("<Q", file.read(8))
-            chosen = index in indices
-            found.append((file.tell() - 8 if chosen else -1, 8))
-            total += 8
             for _ in range(parts):
-                start, (*_, size) = file.tell(), _HEADER.unpack(file.read(_HEADER.size))
+                (*_, size) = _HEADER.unpack(file.read(_HEADER.size))
                 if not _HEADER.size <= size <= _KEY_PART_LIMIT:
                     raise struct.error("a part of a key is too large")
-                if chosen:
-                    found.append((start, size))
-                    total += size
-                file.seek(start + size)
+                file.seek(size - _HEADER.size, os.SEEK_CUR)
+            found.append((start, file.tell() - start) if index in indices else (-1, 8))
+        if outer > _MOST_KEYS or outer < len(found):
+            raise struct.error("another number of keys")
+        found.append((-1, 8 * (outer - len(found))))
+        total = _HEADER.size + len(parms) + len(counted) + sum(size for _, size in found)
         yield _HEADER.pack(magic, length, *versions, total) + parms + counted
         for start, size in found:
-            if start < 0:
-                yield bytes(size)
-                continue
-            file.seek(start)
-            yield file.read(size)
+            if start >= 0:
+                file.seek(start)
+            yield bytes(size) if start < 0 else file.read(size)
 
     def _load_file(self, target: Any, path: Path) -> Any:
         try:

@@ -109,9 +109,18 @@ def rotations(plan: Plan, nodes: Iterable[Node]) -> int:
 
 def halves(plan: Plan) -> tuple[list[Leaf], list[Leaf]]:
     """Return the leaves cut in two between nodes, those of equal patterns together."""
-    nodes = sorted(nodes_of(plan) or (), key=lambda node: [repr(pattern) for pattern in node.patterns])
-    half = {node.place for node in nodes[: len(nodes) // 2]}
-    parts: tuple[list[Leaf], list[Leaf]] = ([], [])
-    for leaf in plan.leaves:
-        parts[leaf.place // plan.together * plan.together not in half].append(leaf)
-    return parts
+    nodes: tuple[list[int], list[int]] = ([], [])
+    for group in alike(nodes_of(plan) or ()):
+        min(nodes, key=len).extend(node.place for node in group)
+    first, second = (
+        [leaf for leaf in plan.leaves if leaf.place // plan.together * plan.together in half] for half in nodes
+    )
+    return first, second
+
+
+def alike(nodes: Iterable[Node]) -> Iterable[list[Node]]:
+    """Return the nodes in groups of equal patterns, whose components are the same."""
+    groups: dict[tuple[Pattern, ...], list[Node]] = {}
+    for node in nodes:
+        groups.setdefault(node.patterns, []).append(node)
+    return groups.values()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +25,7 @@ from app.core.crypto.parameters import ROTATION_PRIMES
 from app.core.crypto.ring import Array
 from app.core.crypto.seal import Handle, context
 from app.core.files import disk_problems
-from app.core.query.early_nodes import Form, Node, Pattern, nodes_of
+from app.core.query.early_nodes import Form, Pattern, alike, nodes_of
 from app.core.query.extraction import weighted
 from app.core.query.kernel import FormulaKernel, Workspace
 from app.core.query.plan import Final, Formula, Plan, Product, Sum
@@ -79,7 +79,7 @@ class EarlyPacking:
         nodes = nodes_of(self._plan) or ()
         release = context(self._plan.parameters, self._plan.release_level)
         masks: dict[Form, Components] = {}
-        for group in _alike(nodes):
+        for group in alike(nodes):
             patterns: dict[Pattern, Components] = {}
             for node in group:
                 for mask, forms in node.products:
@@ -165,14 +165,6 @@ class EarlyPacking:
 def _part(ciphertext: Array | None, prime: int, degree: int) -> Array:
     """Return a ciphertext at one prime; None is zero."""
     return np.zeros((2, degree), np.int64) if ciphertext is None else ciphertext[:, prime]
-
-
-def _alike(nodes: Sequence[Node]) -> Iterator[list[Node]]:
-    """Yield the nodes of equal patterns together, so that their components need not be kept for others."""
-    groups: dict[tuple[Pattern, ...], list[Node]] = {}
-    for node in nodes:
-        groups.setdefault(node.patterns, []).append(node)
-    yield from groups.values()
 
 
 def _inner_product(count: int) -> Formula:

@@ -41,7 +41,7 @@ class KeyFiles:
         self._parameters = parameters
         self._directory = directory
         self._relinearization: dict[int, Any] = {}
-        self._rotation: dict[int, tuple[int, int, Any]] = {}
+        self._rotation: tuple[int, int, int, Any] | None = None
         self._extraction: dict[int, Any] = {}
         self._encryptors: dict[int, BlockEncryptor] = {}
         self._zeros: dict[int, list[Array]] = {}
@@ -62,15 +62,16 @@ class KeyFiles:
         return self._packing(EARLY_FILE, ROTATION_PRIMES, 1, together)
 
     def _packing(self, name: str, level: int, together: int, results: int) -> Any:
-        """Return the keys of the nodes over more than ``together`` places; the others, 3 to 5 MB each, are not loaded."""
-        known = self._rotation.get(level)
-        if known is None or known[0] > together or known[1] < results:
-            lowest, most = (together, results) if known is None else (min(known[0], together), max(known[1], results))
-            elements = [(1 << height) + 1 for height in range(lowest.bit_length(), most.bit_length())]
-            self._rotation.pop(level, None)  # not both at once in memory
+        """Return the keys of the nodes over more than ``together`` places; others, 3 to 5 MB each, are not loaded."""
+        known = self._rotation
+        if known is None or known[0] != level or known[1] > together or known[2] < results:
+            if known is not None and known[0] == level:
+                together, results = min(known[1], together), max(known[2], results)
+            elements = [(1 << height) + 1 for height in range(together.bit_length(), results.bit_length())]
+            known = self._rotation = None  # those of one level are in memory at a time: loading takes 20 ms
             loaded = context(self._parameters, level).load_rotation_keys(self._file(name), elements)
-            known = self._rotation[level] = lowest, most, loaded
-        return known[2]
+            known = self._rotation = level, together, results, loaded
+        return known[3]
 
     def extraction(self, level: int) -> Any:
         """Return SEAL's keys that extract columns from shared ciphertexts, at ``level`` primes."""
