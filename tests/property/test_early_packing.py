@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.core.crypto import seal
-from app.core.crypto.parameters import RELEASE_PRIMES
+from app.core.crypto.parameters import RELEASE_PRIMES, ROTATION_PRIMES
 from app.core.errors import EnvironmentProblem
 from app.core.jobs.pool import WorkerPool
 from app.core.query import worker
@@ -33,6 +33,7 @@ from tests.sealed_datasets import SealedDataset, seal_rows, write_keys
 PEOPLE = parties(3, 2)
 ROWS = patients(700, 3, CLINICAL)  # one block
 LOOSE_BITS = 20
+CONTEXT = seal.context(PEOPLE.parameters, ROTATION_PRIMES)
 ANALYSES = (
     Survival("os", Grouping("sex")),
     Survival("os", Grouping("sex"), Decimal(3) * MONTH),  # forms of several columns
@@ -139,7 +140,7 @@ def test_a_damaged_file_is_named(dataset: SealedDataset, tmp_path: Path, cut: in
     data = bytearray((dataset.keys / EARLY_FILE).read_bytes())
     (tmp_path / EARLY_FILE).write_bytes(data[:cut])
     with pytest.raises(EnvironmentProblem) as caught:
-        KeyFiles(PEOPLE.parameters, tmp_path).early(4)
+        KeyFiles(PEOPLE.parameters, tmp_path).early(4, CONTEXT)
     assert caught.value.code == "crypto.key_file_damaged"
     assert caught.value.params["path"] == str(tmp_path / EARLY_FILE)
 
@@ -150,5 +151,5 @@ def test_a_file_that_lies_about_its_parts_is_named(dataset: SealedDataset, tmp_p
     data[place + 8 : place + 16] = (1 << 40).to_bytes(8, "little")
     (tmp_path / EARLY_FILE).write_bytes(data)
     with pytest.raises(EnvironmentProblem) as caught:
-        KeyFiles(PEOPLE.parameters, tmp_path).early(4)
+        KeyFiles(PEOPLE.parameters, tmp_path).early(4, CONTEXT)
     assert caught.value.code == "crypto.key_file_damaged"

@@ -23,7 +23,7 @@ import numpy as np
 from app.core.crypto import ring
 from app.core.crypto.parameters import ROTATION_PRIMES
 from app.core.crypto.ring import Array
-from app.core.crypto.seal import Handle, context
+from app.core.crypto.seal import Context, Handle, context
 from app.core.files import disk_problems
 from app.core.query.early_nodes import Form, Pattern, alike, nodes_of
 from app.core.query.extraction import weighted
@@ -45,7 +45,7 @@ class EarlyPacking:
         self._values = values
         self._keys = keys
         self._finish = finish
-        self._context = context(plan.parameters, ROTATION_PRIMES)
+        self._context = early_context(plan)
         self._degree = plan.parameters.ring_degree
         self._fields = ring.fields(plan.parameters, plan.parameters.data_primes[:ROTATION_PRIMES])
         self._workspace = Workspace(self._degree)
@@ -160,6 +160,11 @@ class EarlyPacking:
             kernel.add([(each[0, prime], each[1, prime]) for side in zip(*pairs, strict=True) for each in side])
             total[:, prime] = kernel.result()
         return total
+
+
+def early_context(plan: Plan) -> Context:
+    """Return the context of the rotations: that of the final switches too, unless there are stages above."""
+    return context(plan.parameters, ROTATION_PRIMES, alone=plan.top > ROTATION_PRIMES)
 
 
 def _part(ciphertext: Array | None, prime: int, degree: int) -> Array:

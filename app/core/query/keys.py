@@ -10,7 +10,7 @@ import numpy as np
 
 from app.core.crypto.parameters import RELEASE_PRIMES, ROTATION_PRIMES, ParameterSet
 from app.core.crypto.ring import Array
-from app.core.crypto.seal import BlockEncryptor, Handle, context
+from app.core.crypto.seal import BlockEncryptor, Context, Handle, context
 from app.core.errors import EnvironmentProblem
 from app.core.files import read_limited
 
@@ -55,21 +55,21 @@ class KeyFiles:
 
     def rotation(self, results: int, together: int = 1) -> Any:
         """Return SEAL's rotation keys that pack so many results, each ``together`` of them packed already."""
-        return self._packing(ROTATION_FILE, RELEASE_PRIMES, together, results)
+        return self._packing(ROTATION_FILE, context(self._parameters, RELEASE_PRIMES), together, results)
 
-    def early(self, together: int) -> Any:
+    def early(self, together: int, context: Context) -> Any:
         """Return SEAL's rotation keys of the nodes over so many results, at the level of the products."""
-        return self._packing(EARLY_FILE, ROTATION_PRIMES, 1, together)
+        return self._packing(EARLY_FILE, context, 1, together)
 
-    def _packing(self, name: str, level: int, together: int, results: int) -> Any:
+    def _packing(self, name: str, context: Context, together: int, results: int) -> Any:
         """Return the keys of the nodes over more than ``together`` places; others, 3 to 5 MB each, are not loaded."""
-        known = self._rotation
+        known, level = self._rotation, context.level
         if known is None or known[0] != level or known[1] > together or known[2] < results:
             if known is not None and known[0] == level:
                 together, results = min(known[1], together), max(known[2], results)
             elements = [(1 << height) + 1 for height in range(together.bit_length(), results.bit_length())]
             known = self._rotation = None  # those of one level are in memory at a time: loading takes 20 ms
-            loaded = context(self._parameters, level).load_rotation_keys(self._file(name), elements)
+            loaded = context.load_rotation_keys(self._file(name), elements)
             known = self._rotation = level, together, results, loaded
         return known[3]
 

@@ -15,7 +15,7 @@ from app.core.crypto import ring
 from app.core.crypto.packing import pack_part
 from app.core.crypto.ring import Array
 from app.core.crypto.seal import Handle, context
-from app.core.query.early_packing import EarlyPacking
+from app.core.query.early_packing import EarlyPacking, early_context
 from app.core.query.extraction import shifted_sum
 from app.core.query.kernel import FormulaKernel, Workspace
 from app.core.query.keys import KeyFiles, relinearized
@@ -247,7 +247,7 @@ def _packed_early(plan: Plan, columns: Columns, keys: KeyFiles, part: tuple[int,
     def finish(final: Final, polynomials: Array) -> Handle:
         return _relinearized(plan, final, polynomials, keys)
 
-    with EarlyPacking(plan, values, keys.early(plan.together), finish) as nodes:
+    with EarlyPacking(plan, values, keys.early(plan.together, early_context(plan)), finish) as nodes:
 
         def piece(first: int) -> Handle | None:
             found = nodes.read(first)
