@@ -27,6 +27,7 @@ from app.cli.query import query
 from app.cli.relay import relay
 from app.cli.request import request
 from app.cli.self_test import self_test
+from app.cli.settings import settings
 from app.cli.site import site
 
 commands = typer.Typer(
@@ -49,6 +50,7 @@ commands.add_typer(people, name="people", help="Say who may ask, and who speaks 
 commands.add_typer(project, name="project", help="Propose and approve projects.", no_args_is_help=True)
 commands.add_typer(budget, name="budget", help="See what answers have cost.", no_args_is_help=True)
 commands.add_typer(keys, name="keys", help="Look after this site's keys.", no_args_is_help=True)
+commands.add_typer(settings, name="settings", help="See what IT has fixed here.", no_args_is_help=True)
 commands.add_typer(site, name="site", help="Make this computer a site.", no_args_is_help=True)
 commands.add_typer(federation, name="federation", help="Create, join and watch a federation.", no_args_is_help=True)
 commands.add_typer(relay, name="relay", help="Run a relay, or check the way to one.", no_args_is_help=True)

@@ -29,7 +29,14 @@ def resource(*parts: str) -> Path:
 
 
 def default_profile() -> Path:
-    """Return the directory of the profile that is meant when none is named. It need not exist."""
+    """Return the directory of the profile that is meant when none is named. It need not exist.
+
+    Raises EnvironmentProblem ``managed.*`` if what IT has fixed cannot be read.
+    """
+    from app.core import settings  # noqa: PLC0415 - it asks here where its file is
+
+    if (fixed := settings.current().folder("storage.profiles")) is not None:
+        return fixed / "default"
     return platformdirs.user_data_path(_NAME, appauthor=False) / "profiles" / "default"
 
 

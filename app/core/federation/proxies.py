@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 from requests.utils import get_environ_proxies, select_proxy
 
+from app.core import settings
 from app.core.errors import EnvironmentProblem, UserError
 from app.core.federation.trust import RelayAdapter, system_context
 
@@ -42,10 +43,16 @@ class ProxySetting:
             raise UserError("relay.bad_proxy", proxy=without_credentials(self.value))
 
     def routes(self, url: str) -> tuple[Route, ...]:
-        """Return the ways to ``url``, the best one first; never empty.
+        """Return the ways to ``url``, the best one first; never empty. What IT has fixed outranks this setting.
 
-        Raises EnvironmentProblem ``relay.pac_failed``.
+        Raises EnvironmentProblem ``relay.pac_failed``, ``managed.*``, ``file.*``.
         """
+        fixed = settings.current()
+        login = fixed.proxy_login()
+        found = ProxySetting(fixed.proxy(self.value, url))._own_routes(url)
+        return tuple(_with_login(each, login) for each in found) if login else found
+
+    def _own_routes(self, url: str) -> tuple[Route, ...]:
         if self.value == NONE:
             return (None,)
         if self.value == SYSTEM:
@@ -54,6 +61,17 @@ class ProxySetting:
         if self.value.startswith(_PAC):
             return _pac_routes(self.value.removeprefix(_PAC), url)
         return (self.value,)
+
+
+def _with_login(route: Route, login: str) -> Route:
+    """Return a proxy's URL with ``name:password``, unless it has them."""
+    if route is None:
+        return None
+    parts = urlsplit(route)
+    if "@" in parts.netloc:
+        return route
+    name, _, password = login.partition(":")
+    return f"{parts.scheme}://{quote(name, safe='')}:{quote(password, safe='')}@{parts.netloc}"
 
 
 def without_credentials(proxy: str) -> str:

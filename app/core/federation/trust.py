@@ -23,7 +23,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
 
-from app.core.errors import UserError
+from app.core import settings
+from app.core.errors import EnvironmentProblem, UserError
 
 SYSTEM = "system"
 _PEM_LIMIT = 1 << 14
@@ -93,9 +94,17 @@ def authority(pem: str) -> x509.Certificate:
 
 
 def system_context() -> ssl.SSLContext:
-    """Return TLS settings that trust what the operating system trusts, a hospital's own CA included."""
+    """Return TLS settings that trust what the operating system trusts, and the authorities that IT has added.
+
+    Raises EnvironmentProblem ``managed.ca_bundle`` and other ``managed.*``.
+    """
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if (bundle := settings.current().folder("network.ca_bundle")) is not None:
+        try:
+            context.load_verify_locations(cafile=str(bundle))
+        except (OSError, ssl.SSLError) as error:
+            raise EnvironmentProblem("managed.ca_bundle", path=str(bundle)) from error
     return context
 
 

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from app.core import settings
 from app.core.catalogue.file import load_catalogue
 from app.core.errors import ConsiliumError, EnvironmentProblem, PeerProblem, UserError
 from app.core.federation.invitation import MOST_CONTACT, MOST_URL
@@ -29,6 +30,9 @@ _WORDS = 1000
 def create(context: Context, values: Values) -> Steps:
     """Create the federation ``name`` at ``relay`` with ``code``; ``trust`` is "system" or a private CA's PEM."""
     address = RelayAddress(values.string("relay", MOST_URL), values.string("trust", _TRUST))
+    fixed = settings.current()
+    fixed.require("create", address.url)
+    fixed.require_relay(address.url)
     code, name = values.secret("code").reveal().decode(), values.string("name", 1000)
     catalogue, quorum = load_catalogue(values.path("catalogue")), values.any("quorum")
     values.done()
@@ -137,6 +141,7 @@ def move_relay(context: Context, values: Values) -> Result:
     """Note that the relay is at the address ``url`` now; who is connected with it connects anew."""
     url = values.string("url", MOST_URL)
     values.done()
+    settings.current().require_relay(url)
     known = move(context.profile, url)
     if context.owner.carrier is not None:
         context.owner.carrier.reconnect()

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.core import settings
 from app.core.catalogue.file import load_catalogue
 from app.core.catalogue.model import Catalogue
 from app.core.clock import Clock, SystemClock
@@ -163,6 +164,7 @@ def prepare(
     the preparer's key. Raises as :func:`check` and :func:`seal_table`; Refused for rows that cannot be used unless
     ``skip_bad_rows``, and for identifiers; UserError ``mapping.unknown_site``.
     """
+    settings.current().require("prepare")
     job, clock, began = job or Job(), clock or SystemClock(), time.monotonic()
     refuse_existing(output)
     if not output.absolute().parent.is_dir():  # said before everything is read, and by the name that a person knows

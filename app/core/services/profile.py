@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from app.core import codec, paths
+from app.core import codec, paths, settings
 from app.core.catalogue.model import Catalogue
 from app.core.clock import Clock, SystemClock
 from app.core.crypto.identity import MemberKey, MemberPublicKey
@@ -273,6 +273,8 @@ def create_profile(
     for field, value, most in (("name", name, 100), ("contact", contact, 300)):
         if not 1 <= len(value) <= most or not value.isprintable():
             raise UserError("profile.bad_name", field=field, most=most)
+    if not pretend:
+        settings.current().require_store("system" if passphrase is None else "passphrase-file")
     clock = clock or SystemClock()
     store = _new_store(directory, program, clock)
     try:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from fractions import Fraction
 
+from app.core import settings
 from app.core.errors import UserError
 from app.core.federation import charging, small_counts
 from app.core.query.model import Query
 from app.core.services import asking, budget, explaining
 from app.core.services.commands import Context, Result, Steps, Values, Waiting, command
 from app.core.services.member import Member
+from app.core.services.membership import membership
 
 _ID = 64
 _LOOK_SECONDS = 1.0
@@ -74,6 +76,8 @@ def run(context: Context, values: Values) -> Steps:
     person, project = (values.string(name, 200) if values.given(name) else "" for name in ("person", "project"))
     values.done()
     member = context.owner.member
+    known = membership(context.profile)
+    settings.current().require("ask", "" if known is None else known.address.url)
     id = asking.ask(
         member,
         text,

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from app.core import settings
 from app.core.catalogue.model import Catalogue
 from app.core.crypto.identity import MemberPublicKey
 from app.core.crypto.parameters import STANDARD_1, ParameterSet
@@ -220,6 +221,9 @@ def join(profile: OpenProfile, connect: Connect, text: str) -> Talk[Introduced]:
     if not same_name(invitation.site, profile.site_name):
         raise UserError("joining.other_site", meant=invitation.site, site=profile.site_name)
     address = RelayAddress.with_authority(invitation.relay, invitation.authority)
+    fixed = settings.current()
+    fixed.require("join", address.url)
+    fixed.require_relay(address.url)
     asking = desk.begun(invitation)
     if asking is None:
         invitation.check_time(profile.clock.now())

@@ -13,8 +13,9 @@ from PySide6.QtWidgets import QCheckBox, QFrame, QSystemTrayIcon, QVBoxLayout, Q
 from app import __version__
 from app.core import paths
 from app.core.errors import ConsiliumError
+from app.core.managed import read_managed
 from app.core.services.commands import Result
-from app.texts import LANGUAGES, text
+from app.texts import LANGUAGES, explain, text
 from app.ui.autostart import autostart, command
 from app.ui.context import Context
 from app.ui.locale import whole_moment
@@ -40,6 +41,10 @@ _WIDEST = 760
 _NAMES = {"en": "English", "fr": "Français", "de": "Deutsch"}
 
 
+def _fixed_value(value: object) -> str:
+    return text(f"ui.settings.fixed.{'yes' if value else 'no'}") if isinstance(value, bool) else str(value)
+
+
 class SettingsView(View):
     """Settings."""
 
@@ -62,6 +67,7 @@ class SettingsView(View):
             self._people_card(),
             self._profile_card(),
             self._keys_card(),
+            self._fixed(),
             self._places(),
             self.relay,
             self._pretend,
@@ -134,6 +140,27 @@ class SettingsView(View):
             _setting(text("ui.settings.kept_in"), self._kept),
             _setting(text("ui.settings.backed_up"), self._backed_up, go),
         )
+
+    def _fixed(self) -> QFrame:
+        """What IT has fixed; hidden where that is nothing."""
+        try:
+            found = read_managed(paths.managed_settings())
+        except ConsiliumError as error:
+            return _card(text("ui.settings.fixed"), Label(explain(error).what, wrap=True, selectable=True))
+        words = Label(
+            text("ui.settings.fixed_words", path=found.file), Style.SMALL, "text2", wrap=True, selectable=True
+        )
+        rows = [
+            _setting(text(f"ui.settings.fixed.{name}"), Label(_fixed_value(value), wrap=True, selectable=True))
+            for name, value in found.settings.values.items()
+        ]
+        if found.policy:
+            go = Button(text("ui.settings.policy_open"), size="small", pressed=lambda: self.context.navigate("policy"))
+            named = Label(", ".join(sorted(found.policy)), wrap=True, selectable=True)
+            rows.append(_setting(text("ui.settings.fixed.policy"), named, go))
+        made = _card(text("ui.settings.fixed"), words, *rows)
+        made.setVisible(bool(rows))
+        return made
 
     def _places(self) -> QFrame:
         self._storage = Label("", Style.SMALL, wrap=True, selectable=True)
