@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.server
+import json
 import os
 import socket
 import ssl
@@ -18,6 +19,7 @@ import pytest
 import requests
 import trustme
 
+from app.core import paths, settings
 from app.core.clock import SystemClock
 from app.core.errors import ConsiliumError, EnvironmentProblem, UserError
 from app.core.federation import relay_protocol
@@ -525,6 +527,72 @@ def test_a_pac_file_says_the_way(
     direct = pac("function FindProxyForURL(url, host) { return 'DIRECT'; }")
     about(relay.address, direct)
     assert direct.routes("https://relay.example") == (None,)
+
+
+@pytest.fixture
+def fixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Fix settings of the network as IT does; this computer's own relay counts as any other."""
+    monkeypatch.setattr(paths, "managed_settings", lambda: tmp_path / "managed.toml")
+    monkeypatch.setattr(settings, "is_local", lambda _url: False)
+
+    def fix(**values: str) -> None:
+        lines = (f"{name} = {json.dumps(value)}\n" for name, value in values.items())
+        (tmp_path / "managed.toml").write_text("[network]\n" + "".join(lines), "utf-8")
+
+    return fix
+
+
+def test_a_fixed_proxy_that_asks_for_a_password(
+    relay: RelayServer, proxy: Callable[..., Proxy], fixed: Callable[..., None], tmp_path: Path
+) -> None:
+    way = proxy(credentials=base64.b64encode(b"anna:se cret").decode())
+    fixed(proxy=way.url)
+    assert code_of(lambda: about(relay.address, NONE)) == "relay.proxy_auth"
+    (tmp_path / "login").write_text("anna:se cret\n")
+    fixed(proxy=way.url, proxy_login=str(tmp_path / "login"))
+    people = found_federation(relay, 2, lambda id_, key: relay.post(id_, key, proxy=NONE))
+    people[1].send(people.message(1))
+    assert len(people[2].receive(0)) == 1
+    assert set(way.asked) == {f"127.0.0.1:{relay.port}"}
+    found = check_relay(relay.address, NONE, SystemClock())
+    assert all(finding.in_order for finding in found)
+    assert found[0].params == {"proxy": way.url}  # without the password
+
+
+def test_a_fixed_pac_file(
+    relay: RelayServer,
+    proxy: Callable[..., Proxy],
+    pac: Callable[[str], ProxySetting],
+    fixed: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    way = proxy(credentials=base64.b64encode(b"anna:word").decode())
+    (tmp_path / "login").write_text("anna:word")
+    answer = f"PROXY {way.url.removeprefix('http://')}"
+    setting = pac(f"function FindProxyForURL(url, host) {{ return '{answer}'; }}")
+    fixed(proxy=setting.value, proxy_login=str(tmp_path / "login"))
+    about(relay.address, NONE)
+    assert len(way.asked) == 1
+
+
+def test_inspection_by_a_ca_that_it_has_added(
+    given: tuple[RelayServer, trustme.CA],
+    inspecting: tuple[Proxy, trustme.CA],
+    fixed: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    (server, own), (way, hospital) = given, inspecting
+    hospital.cert_pem.write_to_path(tmp_path / "hospital.pem")
+    address = RelayAddress(f"https://127.0.0.1:{server.port}", SYSTEM)
+    fixed(proxy=way.url)
+    assert code_of(lambda: about(address)) == "relay.certificate_untrusted"
+    fixed(proxy=way.url, ca_bundle=str(tmp_path / "hospital.pem"))
+    found = {finding.step: finding for finding in check_relay(address, NONE, SystemClock())}
+    assert all(finding.in_order for finding in found.values())
+    assert found["inspection"].problem is not None
+    # a relay with an authority of its own stays as it was: nobody in between is trusted
+    pinned = RelayAddress(address.url, own.cert_pem.bytes().decode())
+    assert code_of(lambda: about(pinned)) in ("relay.tls_inspected", "relay.certificate_changed")
 
 
 @pytest.mark.parametrize("text", ["function FindProxyForURL(", "42", "function FindProxyForURL() { throw 1; }"])
