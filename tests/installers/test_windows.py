@@ -118,18 +118,17 @@ def signer(tmp_path: Path) -> dict[str, str]:
     root, key = (rsa.generate_private_key(65537, 3072) for _ in range(2))
     base = x509.CertificateBuilder().not_valid_before(now - datetime.timedelta(days=1))
     base = base.not_valid_after(now + datetime.timedelta(days=30))
-    ca = (
-        base.serial_number(x509.random_serial_number()).subject_name(named("Test CA")).issuer_name(named("Test CA")).public_key(root.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(root, hashes.SHA256())
-    )  # fmt: skip
-    leaf = (
-        base.serial_number(x509.random_serial_number()).subject_name(named("Test signer")).issuer_name(named("Test CA")).public_key(key.public_key())
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=True)
-        .sign(root, hashes.SHA256())
-    )  # fmt: skip
-    (tmp_path / "ca.pem").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    signed = base.issuer_name(named("Test CA"))
+    ca = signed.serial_number(1).subject_name(named("Test CA")).public_key(root.public_key())
+    ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    leaf = signed.serial_number(2).subject_name(named("Test signer")).public_key(key.public_key())
+    leaf = leaf.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=True)
+    authority, signer = ca.sign(root, hashes.SHA256()), leaf.sign(root, hashes.SHA256())
+    (tmp_path / "ca.pem").write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     locked = serialization.BestAvailableEncryption(b"a word for the test")
-    (tmp_path / "signer.p12").write_bytes(pkcs12.serialize_key_and_certificates(b"signer", key, leaf, [ca], locked))
+    (tmp_path / "signer.p12").write_bytes(
+        pkcs12.serialize_key_and_certificates(b"signer", key, signer, [authority], locked)
+    )
     (tmp_path / "word").write_text("a word for the test")
     return {
         "CONSILIUM_SIGN_PKCS12": str(tmp_path / "signer.p12"),
