@@ -43,7 +43,8 @@ def write_keys(people: Parties, directory: Path, levels: Sequence[int] = range(3
     rotation = release.switching_key_bytes(people.parameters.ring_degree, people.rotation_keys)
     (directory / ROTATION_FILE).write_bytes(rotation)
     early = seal.context(people.parameters, ROTATION_PRIMES)
-    (directory / EARLY_FILE).write_bytes(early.switching_key_bytes(people.parameters.ring_degree, people.rotation_keys))
+    lowest = {index: people.rotation_keys[index] for index in (1, 2)}
+    (directory / EARLY_FILE).write_bytes(early.switching_key_bytes(people.parameters.ring_degree, lowest))
     return directory
 
 

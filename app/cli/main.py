@@ -16,6 +16,7 @@ from app.cli.catalogue import catalogue
 from app.cli.cohort import cohort
 from app.cli.data import data
 from app.cli.demo import demo
+from app.cli.doctor import doctor
 from app.cli.federation import federation
 from app.cli.keys import keys
 from app.cli.people import people
@@ -29,6 +30,7 @@ from app.cli.request import request
 from app.cli.self_test import self_test
 from app.cli.settings import settings
 from app.cli.site import site
+from app.cli.update import update
 
 commands = typer.Typer(
     name="consilium",
@@ -59,6 +61,8 @@ commands.add_typer(profile, name="profile", help="The profiles on this workstati
 commands.command("agent")(agent)
 commands.command("demo")(demo)
 commands.command("self-test")(self_test)
+commands.command("doctor")(doctor)
+commands.add_typer(update, name="update", help="Look for newer versions.", no_args_is_help=True)
 
 
 def _print_version(wanted: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app.cli.options import Json, answer
+from app.cli.options import Json, Profile, answer
 from app.core import paths
 from app.texts import text
 
@@ -17,7 +17,7 @@ def _group() -> None:
 
 
 @settings.command()
-def show(as_json: Json = False) -> None:
+def show(profile: Profile, as_json: Json = False) -> None:
     """Show the managed settings; they are checked, too."""
     from app.core.managed import read_managed
 

@@ -175,7 +175,8 @@ def test_interrupted_at_the_terminal_it_goes_on(tmp_path: Path) -> None:
     options = {"federation": "test.federation", "mapping": "mapping.toml", "input": "input.csv"}
     options |= {"output": "a.consilium", "key-file": "key", "passphrase-file": "passphrase"}
     arguments = [word for name, value in options.items() for word in (f"--{name}", str(tmp_path / value))]
-    start = "import os, sys\nos.nice(15)\n"  # on a busy machine, who interrupts must not come too late
+    start = "import os, signal, sys\nos.nice(15)\n"  # on a busy machine, who interrupts must not come too late
+    start += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # tests in the background may ignore it
     start += "from app.cli import boundary\nfrom app.cli.data import data\n"
     start += "from app.core.preparation import work_file\nwork_file._COMMIT_EVERY = 0\n"  # each block is seen at once
     start += "import typer\nroot = typer.Typer()\nroot.add_typer(data, name='data')\n"

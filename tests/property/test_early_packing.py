@@ -105,6 +105,13 @@ def test_several_blocks_are_packed_after(dataset: SealedDataset) -> None:
     assert {plan.together for plan in ways(query, CLINICAL, shape, Openers(3, 2), blocks=(3,))} == {1}
 
 
+def test_where_the_keys_are_not_there_nothing_is_packed_before(dataset: SealedDataset) -> None:
+    """Federations of older programs have no such keys."""
+    query = canonical_query(Query(EVERYONE, ANALYSES[0]), CLINICAL)
+    found = ways(query, CLINICAL, dataset.shape, Openers(3, 2, early=False), blocks=(1,))
+    assert {plan.together for plan in found} == {1}
+
+
 def test_the_cheapest_is_chosen(dataset: SealedDataset) -> None:
     plan = make_plan(Query(EVERYONE, ANALYSES[0]), CLINICAL, dataset.shape, Openers(3, 2), blocks=(1,))
     assert plan.together > 1

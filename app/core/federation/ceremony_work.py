@@ -31,7 +31,8 @@ from app.core.errors import ProtocolViolation
 from app.core.federation import rounds
 from app.core.federation.check import known_value
 from app.core.files import write_atomic
-from app.core.query.keys import extraction_file
+from app.core.query.early_nodes import TOGETHER
+from app.core.query.keys import EARLY_FILE, extraction_file
 from app.core.secret import SecretBytes
 
 LEAST_RELINEARIZATION_LEVEL = 3
@@ -140,8 +141,8 @@ def collect_dealt(name: str, quorum: int, values: Sequence[bytes]) -> bytes:
 def build_keys(name: str, crs: bytes, directory: Path, shares: dict[str, list[Path]], extraction: int = 0) -> None:
     """Write the collective keys in SEAL's own bytes, cut for each level that queries use.
 
-    ``public_key.bin`` is in our format; ``relinearization.<level>.seal``, ``rotation.<level>.seal`` and
-    ``extraction.<level>.seal`` are loaded by path.
+    ``public_key.bin`` is in our format; ``relinearization.<level>.seal``, ``rotation.<level>.seal``,
+    ``packing.<level>.seal`` and ``extraction.<level>.seal`` are loaded by path.
     """
     parameters = registry.get(name)
     public = PublicKeyProtocol(parameters, crs)
@@ -168,6 +169,10 @@ def build_keys(name: str, crs: bytes, directory: Path, shares: dict[str, list[Pa
         data = seal.context(parameters, level).switching_key_bytes(parameters.ring_degree, keys)
         write_atomic(directory / f"rotation.{level}.seal", data)
         del data
+    lowest = {height: keys[height] for height in (1 << each for each in range(max(TOGETHER).bit_length() - 1))}
+    data = seal.context(parameters, ROTATION_PRIMES).switching_key_bytes(parameters.ring_degree, lowest)
+    write_atomic(directory / EARLY_FILE, data)
+    del lowest, data
     if extraction:
         extracting = {(element - 1) // 2: keys[(element - 1) // 2] for element in parameters.extraction_elements}
         del keys

@@ -20,6 +20,7 @@ from app.core.jobs.job import Job
 from app.core.query.canonical import canonical_query, query_hash
 from app.core.query.cells import Cells, cells_of
 from app.core.query.evaluator import evaluate
+from app.core.query.keys import EARLY_FILE
 from app.core.query.model import Query
 from app.core.query.placing import Placing, placed
 from app.core.query.plan import DatasetShape
@@ -41,7 +42,8 @@ def dataset_shape(header: Header) -> DatasetShape:
 
 def openers_of(site: LocalSite) -> Openers:
     """Return who opens results in this site's federation."""
-    return Openers(sites=len(site.roster.sites), quorum=site.roster.quorum)
+    early = (site.key_directory / EARLY_FILE).is_file()
+    return Openers(sites=len(site.roster.sites), quorum=site.roster.quorum, early=early)
 
 
 class DatasetContributor:

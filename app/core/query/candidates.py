@@ -37,6 +37,8 @@ class Openers:
 
     sites: int
     quorum: int
+    early: bool = True
+    """Whether there are keys for packing before relinearization: older programs have kept none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Candidates:
         if plan is None:
             return
         yield plan
-        for together in early_nodes.TOGETHER:
+        for together in early_nodes.TOGETHER if self._openers.early else ():
             if early_nodes.nodes_of(replace(plan, together=together)) is None:
                 continue
             early = _Assembly(self, circuit, drawn, together).plan()

@@ -17,8 +17,8 @@ from app.core.files import read_limited
 PUBLIC_KEY_FILE = "public_key.bin"
 ROTATION_FILE = f"rotation.{RELEASE_PRIMES}.seal"
 """The keys that results are packed with, in SEAL's own bytes."""
-EARLY_FILE = f"rotation.{ROTATION_PRIMES}.seal"
-"""The same at the level of the products that are packed before they are relinearized."""
+EARLY_FILE = f"packing.{ROTATION_PRIMES}.seal"
+"""Those of the lowest nodes at the level of their products, for what is packed before it is relinearized."""
 _PUBLIC_KEY_LIMIT = 64 << 20
 ZEROS_KEPT = 3
 """Encryptions of zero that a worker makes ahead: nobody knows which worker the next task goes to."""

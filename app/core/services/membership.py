@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from app.core import codec
 from app.core.errors import UserError
@@ -17,6 +18,7 @@ from app.core.federation.trust import SYSTEM, RelayAddress
 from app.core.fields import Fields
 from app.core.secret import SecretBytes
 from app.core.services.profile import OpenProfile
+from app.core.store.peek import peek
 
 _RELAY = "joining relay"
 _FOUNDED = "joining founded"
@@ -35,8 +37,16 @@ class Membership:
 def membership(profile: OpenProfile) -> Membership | None:
     """Return which federation this is and where its relay is; None before one was created or joined."""
     kept = profile.store.settings.get(_RELAY)
-    if kept is None:
-        return None
+    return None if kept is None else _read(kept)
+
+
+def address_in(directory: Path) -> RelayAddress | None:
+    """Return the relay of the profile in ``directory`` without opening the profile; errors as :func:`.peek`."""
+    kept = peek(directory, kind="").settings.get(_RELAY)
+    return None if kept is None else _read(kept).address
+
+
+def _read(kept: bytes) -> Membership:
     fields = Fields(codec.decode(kept, DATA_LIMIT), "joining.malformed")
     url, authority = fields.text("url", 300), fields.bytes("authority", 0, 1 << 14)
     address = RelayAddress.with_authority(url, authority)

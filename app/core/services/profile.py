@@ -28,6 +28,7 @@ from app.core.federation.public_file import PublicFederation, load_public_file
 from app.core.federation.roster import LIMIT as ROSTER_LIMIT
 from app.core.federation.roster import Roster
 from app.core.secret import SecretBytes
+from app.core.store.peek import peek
 from app.core.store.profile import Profile
 
 PASSPHRASE_VARIABLE = "CONSILIUM_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
@@ -320,6 +321,23 @@ def open_profile(
     except BaseException:
         store.close()
         raise
+
+
+def keeps_key(directory: Path) -> str:
+    """Return where the key of the profile in ``directory`` is kept, without opening the profile.
+
+    Raises EnvironmentProblem ``doctor.no_key`` if it is not there, ``keyring.*``, ``file.*``, ``database.*``.
+    """
+    found = peek(directory, kind="").settings
+    if found.get(_STORE) == _PASSPHRASE_FILE:
+        file = directory / _SECRETS_FILE
+        if not file.is_file():
+            raise EnvironmentProblem("file.not_found", path=str(file))
+        return str(file)
+    keyring = open_keyring()
+    if keyring.get(found.get("profile id", b"").decode()) is None:
+        raise EnvironmentProblem("doctor.no_key", keyring=keyring.description)
+    return keyring.description
 
 
 def _new_store(directory: Path, program: str, clock: Clock) -> Profile:

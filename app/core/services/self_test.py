@@ -46,18 +46,19 @@ class Check:
 
 def run() -> Iterator[Check]:
     """Do every check, each as it is asked for; a check that fails does not keep the others from being done."""
-    yield _check("program", _program)
-    yield _check("cryptography", _cryptography)
-    yield _check("worker", _worker)
-    yield _check("database", _database)
-    yield _check("translations", _translations)
+    yield check("program", _program)
+    yield check("cryptography", _cryptography)
+    yield check("worker", _worker)
+    yield check("database", _database)
+    yield check("translations", _translations)
     # a server may use a passphrase file, have no screen's libraries, and forbid to listen
-    yield _check("keyring", lambda: open_keyring().description, needed=False)
-    yield _check("window", _window, needed=False)
-    yield _check("relay", _relay, needed=False)
+    yield check("keyring", lambda: open_keyring().description, needed=False)
+    yield check("window", _window, needed=False)
+    yield check("relay", _relay, needed=False)
 
 
-def _check(name: str, work: Callable[[], str], *, needed: bool = True) -> Check:
+def check(name: str, work: Callable[[], str], *, needed: bool = True) -> Check:
+    """Do one check: ``work`` returns what it found, or raises what is wrong."""
     try:
         return Check(name, work(), needed=needed)
     except ConsiliumError as error:

@@ -59,4 +59,4 @@ def test_the_keys_that_served_the_check_only_are_gone(tmp_path: Path) -> None:
         names = {path.name for path in federation[1].site.key_directory.iterdir()}
     relinearization = {f"relinearization.{level}.seal" for level in range(3, 9)}
     extraction = {f"extraction.{level}.seal" for level in range(4, 9)}
-    assert names == {"public_key.bin", "rotation.3.seal"} | relinearization | extraction
+    assert names == {"public_key.bin", "rotation.3.seal", "packing.4.seal"} | relinearization | extraction
