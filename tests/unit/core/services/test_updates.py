@@ -107,8 +107,8 @@ def json_of(data: bytes) -> object:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"version": "0.2"}, {"version": 2}, {"sequence": 0}, {"sequence": "7"}, {"expires": "soon"}, {"product": "other"},
-        {"published": ""}, {"notes": 5}, {"files": [{"name": "x"}]}, {"files": {}}, {"formats": []},
+        {"version": "0.2"}, {"version": 2}, {"sequence": 0}, {"sequence": "7"}, {"expires": "soon"},
+        {"product": "other"}, {"published": ""}, {"notes": 5}, {"files": [{"name": "x"}]}, {"files": {}}, {"formats": []},
         {"formats": {"query": ["1"]}}, {"more": 1}, {"migrations": "0001"},
     ],
 )  # fmt: skip
