@@ -108,8 +108,8 @@ def json_of(data: bytes) -> object:
     "changed",
     [
         {"version": "0.2"}, {"version": 2}, {"sequence": 0}, {"sequence": "7"}, {"expires": "soon"},
-        {"product": "other"}, {"published": ""}, {"notes": 5}, {"files": [{"name": "x"}]}, {"files": {}}, {"formats": []},
-        {"formats": {"query": ["1"]}}, {"more": 1}, {"migrations": "0001"},
+        {"product": "other"}, {"published": ""}, {"notes": 5}, {"files": [{"name": "x"}]},
+        {"files": {}}, {"formats": []}, {"formats": {"query": ["1"]}}, {"more": 1}, {"migrations": "0001"},
     ],
 )  # fmt: skip
 def test_signed_but_malformed(changed: dict[str, Any]) -> None:
