@@ -182,8 +182,8 @@ def _info_folder(distribution: importlib.metadata.Distribution) -> str:
 
 def icon(checkout: Path) -> str | None:
     """Return the program's picture for systems that keep it in the executable."""
-    path = checkout / "installers/windows/consilium.ico"
-    return str(path) if sys.platform == "win32" and path.exists() else None
+    pictures = {"win32": "windows/consilium.ico", "darwin": "macos/consilium.icns"}
+    return str(checkout / "installers" / pictures[sys.platform]) if sys.platform in pictures else None
 
 
 def version_file(stamp: str, name: str) -> str | None:

@@ -83,7 +83,7 @@ def test_code_is_known_by_its_first_bytes(modules: dict[str, ModuleType], tmp_pa
     "data", [b"", b"#!/bin/sh\n", b"\x7fELF\2\1\1\0", struct.pack(">II", 0xCAFEBABE, 61), bytes(8)]
 )
 def test_what_is_no_code(modules: dict[str, ModuleType], tmp_path: Path, data: bytes) -> None:
-    (tmp_path / "x").write_bytes(data)  # the fourth is a Java class
+    (tmp_path / "x").write_bytes(data)
     assert not modules["inside_out"].is_code(tmp_path / "x")
 
 
