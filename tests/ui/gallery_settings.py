@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from unittest.mock import patch
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QScrollArea, QWidget
 
+from app.core import paths
 from app.core.errors import ConsiliumError, EnvironmentProblem
 from app.ui.views.settings import SettingsView
 from tests.ui import examples
@@ -30,6 +32,22 @@ FINDINGS = {
         {"step": "clock", "in_order": True, "notice": False, "params": {"seconds": 1}, "problem": None},
     ],
 }
+
+
+FIXED = """
+[relay]
+address = "https://relay.hospital.example:8443"
+[network]
+proxy = "http://proxy.hospital.example:3128"
+[keyring]
+store = "system"
+[modes]
+create = false
+prepare = true
+[policy]
+min_patients = 500
+smallest = 11
+"""
 
 
 def profile(path: str, site: str, federation: str, **changes: Any) -> dict[str, Any]:
@@ -90,6 +108,21 @@ def below(stage: Stage) -> QWidget:
     area = view.findChild(QScrollArea)
     assert area is not None
     area.ensureVisible(0, 10_000)
+    return window
+
+
+@state("settings/fixed")
+def fixed(stage: Stage) -> QWidget:
+    """What IT has fixed, further down."""
+    file = stage.directory / "managed.toml"
+    file.write_text(FIXED, "utf-8")
+    with patch.object(paths, "managed_settings", lambda: file):
+        window, view = _shown(stage, examples.overview())
+    window.resize(1280, 800)
+    window.show()
+    area = view.findChild(QScrollArea)
+    assert area is not None
+    area.ensureWidgetVisible(view.fixed)
     return window
 
 

@@ -11,9 +11,11 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton, QSystemTrayIcon
 from pytestqt.qtbot import QtBot
 
+from app.core import paths
 from app.core.errors import EnvironmentProblem
 from app.texts import text
 from app.ui.autostart import DesktopEntry
+from app.ui.context import Context
 from app.ui.jobs import Running
 from app.ui.preferences import Preferences
 from app.ui.theme import theme
@@ -242,3 +244,25 @@ def test_the_licences_of_all_libraries_are_listed(view: SettingsView) -> None:
     assert all(licence != "" for _, _, licence in licences.libraries())
     dialog.answer()
     assert not dialog.isVisible()
+
+
+def test_what_it_has_fixed_is_shown(
+    context: Context, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "managed.toml"
+    monkeypatch.setattr(paths, "managed_settings", lambda: file)
+
+    def shown() -> list[str]:
+        view = SettingsView(context)
+        qtbot.addWidget(view)
+        view.show()
+        return [each.text() for each in view.fixed.findChildren(QLabel) if each.isVisible()]
+
+    assert shown() == []
+    file.write_text("[relay]\naddress = 'https://relay.example'\n[modes]\ncreate = false\n[policy]\nsmallest = 11\n")
+    words = shown()
+    assert {"Fixed by your IT", "Relay", "https://relay.example", "Creating federations", "not allowed"} <= set(words)
+    assert "smallest" in words
+    assert any(str(file) in each for each in words)
+    file.write_text("[relay")
+    assert any(str(file) in each for each in shown())

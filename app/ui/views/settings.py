@@ -60,6 +60,7 @@ class SettingsView(View):
         self.page.addWidget(header(text("ui.rail.settings"), text("ui.settings.subtitle")))
         self.relay = RelayCard(context)
         self._pretend = PretendCard(self._remove_pretend)
+        self.fixed = self._fixed()
         cards = column(
             self.banners,
             self._looks(),
@@ -67,7 +68,7 @@ class SettingsView(View):
             self._people_card(),
             self._profile_card(),
             self._keys_card(),
-            self._fixed(),
+            self.fixed,
             self._places(),
             self.relay,
             self._pretend,
