@@ -41,6 +41,8 @@ PRETEND = "pretend"
 PRETEND_PASSPHRASE = "passphrase.txt"  # noqa: S105 - the name of a file
 
 _STORE = "secret store"
+_LOOK_SECONDS = 5.0
+"""How long a locked keyring is waited for by somebody who only looks."""
 _KEYRING, _PASSPHRASE_FILE = b"keyring", b"passphrase file"
 _SECRETS_FILE = "secrets.passphrase"
 ROSTER, SIGNATURES = "roster", "roster signatures"
@@ -334,7 +336,7 @@ def keeps_key(directory: Path) -> str:
         if not file.is_file():
             raise EnvironmentProblem("file.not_found", path=str(file))
         return str(file)
-    keyring = open_keyring()
+    keyring = open_keyring(unlock_seconds=_LOOK_SECONDS)
     if keyring.get(found.get("profile id", b"").decode()) is None:
         raise EnvironmentProblem("doctor.no_key", keyring=keyring.description)
     return keyring.description

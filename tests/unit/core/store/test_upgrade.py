@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import sqlite3
 import stat
@@ -109,3 +110,20 @@ def test_without_a_copy_nothing_is_changed(old: Path, monkeypatch: pytest.Monkey
     with pytest.raises(EnvironmentProblem, match="disk.full"):
         SiteDatabase.open(old)
     assert not {"newer", "newest"} & tables(old)
+
+
+def test_the_way_back_to_an_older_program_is_the_copy(tmp_path: Path) -> None:
+    """As the message of a database that is too new says: the copy in the place of the database is the older one."""
+    path = tmp_path / "site.db"
+    SiteDatabase.open(path).close()
+    copy = path.with_name(path.name + BEFORE_UPGRADE)
+    shutil.copyfile(path, copy)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('consilium', '9999_later', 'now')"
+        )
+    with pytest.raises(EnvironmentProblem, match=r"database\.too_new"):
+        SiteDatabase.open(path)
+    copy.replace(path)
+    with closing(SiteDatabase.open(path)) as database:
+        database.check_whole()
