@@ -42,10 +42,15 @@ def write_keys(people: Parties, directory: Path, levels: Sequence[int] = range(3
     release = seal.context(people.parameters, RELEASE_PRIMES)
     rotation = release.switching_key_bytes(people.parameters.ring_degree, people.rotation_keys)
     (directory / ROTATION_FILE).write_bytes(rotation)
-    early = seal.context(people.parameters, ROTATION_PRIMES)
-    lowest = {index: people.rotation_keys[index] for index in (1, 2)}
-    (directory / EARLY_FILE).write_bytes(early.switching_key_bytes(people.parameters.ring_degree, lowest))
+    write_early_keys(people, directory)
     return directory
+
+
+def write_early_keys(people: Parties, directory: Path) -> None:
+    """Write the keys of the lowest nodes of the pack tree."""
+    lowest = {index: people.rotation_keys[index] for index in (1, 2)}
+    data = seal.context(people.parameters, ROTATION_PRIMES).switching_key_bytes(people.parameters.ring_degree, lowest)
+    (directory / EARLY_FILE).write_bytes(data)
 
 
 def write_extraction_keys(people: Parties, directory: Path, levels: Sequence[int] = range(4, 9)) -> None:

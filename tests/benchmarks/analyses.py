@@ -79,6 +79,7 @@ class Site:
                 sealed = SealedColumn(column.variable, variable.meaning, column.part)
                 columns.append((sealed, (answers == place).astype(np.int64)))
         path = self._directory / f"{'-'.join(codes)[:40]}-{blocks}-{residues}.db"
+        path.unlink(missing_ok=True)  # one of the same name for another question
         return path, seal_columns(path, self.people, columns, residues), catalogue
 
     def openers(self) -> Openers:

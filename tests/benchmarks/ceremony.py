@@ -12,6 +12,7 @@ from app.core.crypto.ring import Array, fields
 from app.core.query.keys import PUBLIC_KEY_FILE, relinearization_file
 from tests.benchmarks.timing import Report
 from tests.crypto_parties import Parties
+from tests.sealed_datasets import write_early_keys
 
 SITES, QUORUM = 3, 2
 LEVELS = range(3, 9)
@@ -74,6 +75,7 @@ def measure(report: Report, directory: Path) -> tuple[Parties, Keys]:
         lambda: context.switching_key_bytes(STANDARD_1.ring_degree, people.rotation_keys),
     )
     keys.rotations.write_bytes(data)
+    write_early_keys(people, keys.directory)
     return people, keys
 
 
