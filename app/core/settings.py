@@ -3,7 +3,7 @@
 Tables of the file that :mod:`app.core.managed` describes, every key optional::
 
     [relay]
-    address = "https://relay.hospital.example:8443"   # the only one that sites are connected with
+    address = "https://relay.hospital.example:8443"   # the only one for founding and joining
 
     [network]
     proxy = "http://proxy.hospital.example:3128"      # "system", "none", a URL, or "pac+" and a URL

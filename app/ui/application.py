@@ -22,8 +22,9 @@ from app.core.errors import ConsiliumError
 from app.core.preparation.scratch import sweep_leftovers
 from app.core.services.local_address import window_socket
 from app.core.services.pretend import own_profile
+from app.core.settings import current
 from app.core.store.peek import holds_profile
-from app.texts import preferred_language, text, use_language
+from app.texts import explain, preferred_language, text, use_language
 from app.ui import theme as themes
 from app.ui.autostart import autostart
 from app.ui.garbage import Collector
@@ -315,6 +316,10 @@ def main(arguments: Sequence[str], ready: Callable[[Program], object] = lambda _
     application = make_application([])
     Collector(application)
     program = Program(application, Preferences())
+    try:
+        current()
+    except ConsiliumError as error:  # what IT has fixed cannot be read: nothing is opened past it
+        return refuse_to_start(error, quietly=IN_TRAY in arguments)
     if wanted is not None and not holds_profile(wanted):
         return refuse_profile(wanted, quietly=IN_TRAY in arguments)
     if argument.lower().endswith(PACKAGE_SUFFIX):
@@ -330,7 +335,16 @@ def main(arguments: Sequence[str], ready: Callable[[Program], object] = lambda _
 
 def refuse_profile(directory: Path, *, quietly: bool) -> int:
     """Say that there is no profile where one was named, and return the exit code: no other is opened instead."""
-    words = text("ui.no_profile", path=directory)
+    return _refuse(text("ui.no_profile", path=directory), quietly=quietly)
+
+
+def refuse_to_start(error: ConsiliumError, *, quietly: bool) -> int:
+    """Say what keeps the window from opening, and return the exit code."""
+    told = explain(error)
+    return _refuse("\n".join(filter(None, (told.what, told.safe, told.next))), quietly=quietly)
+
+
+def _refuse(words: str, *, quietly: bool) -> int:
     sys.stderr.write(words + "\n")
     if not quietly:
         box = QMessageBox(QMessageBox.Icon.Warning, "Consilium", words)

@@ -16,12 +16,14 @@ from PySide6.QtWidgets import QApplication, QLabel, QSystemTrayIcon, QToolButton
 from pytestqt.qtbot import QtBot
 
 import app.ui
+from app.core import paths
 from app.core.errors import EnvironmentProblem
 from app.core.jobs.job import Progress
 from app.core.services.local_address import window_socket
+from app.core.settings import current
 from app.texts import text
 from app.ui import application
-from app.ui.application import OneProgram, choose_profile, read_arguments, refuse_profile
+from app.ui.application import OneProgram, choose_profile, read_arguments, refuse_profile, refuse_to_start
 from app.ui.jobs import Running
 from app.ui.preferences import Preferences
 from app.ui.programs import AgentProcess
@@ -320,3 +322,15 @@ def test_a_window_that_starts_removes_clear_data_of_a_killed_preparation() -> No
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
     subprocess.run([sys.executable, "-c", PROGRAM, str(left)], env=environment, check=True, timeout=60)
     assert not left.exists()
+
+
+def test_settings_of_it_that_cannot_be_read_are_named_before_anything_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "managed.toml"
+    file.write_text("[relay]\naddress = 5\n")
+    monkeypatch.setattr(paths, "managed_settings", lambda: file)
+    with pytest.raises(EnvironmentProblem) as caught:
+        current()
+    assert refuse_to_start(caught.value, quietly=True) == 1
+    assert f"{file}, line 2" in capsys.readouterr().err

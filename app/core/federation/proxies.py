@@ -48,7 +48,7 @@ class ProxySetting:
         Raises EnvironmentProblem ``relay.pac_failed``, ``managed.*``, ``file.*``.
         """
         fixed = settings.current()
-        login = fixed.proxy_login()
+        login = fixed.proxy_login() if fixed.word("network.proxy") else ""  # to no proxy that IT has not named
         found = ProxySetting(fixed.proxy(self.value, url))._own_routes(url)
         return tuple(_with_login(each, login) for each in found) if login else found
 
